@@ -1,0 +1,267 @@
+"""Which cases a check plays: every fault at every point where it makes sense, then combinations.
+
+The plan is derived from the catalogue of faults and the declared facts of the dialect, so a new
+fault or dialect is covered without a change here. Combinations that are worth their time - a fault
+met by a client action, two faults in a row, a fault that never goes away - are listed by case id,
+because which ones matter is knowledge about streams, not about the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sttkit.dialects.model import Dialect
+from sttkit.faults import CATALOGUE, Fault, FaultKind, Placed, Point
+from sttkit.faults.catalogue import Family
+from sttkit.scripting.cases import Case, parse_case
+
+Tier = Literal["smoke", "default"]
+World = Literal["simulated", "loopback"]
+
+_HEALTHY = (
+    "none@idle",
+    "none@batch",
+    "none@mid-utterance.2+flush",
+    "none@idle+flush",
+    "none@after-final+flush",
+    "none@between-utterances+pause",
+    "none@idle+end",
+    "none@before-audio+end",
+    "none@mid-utterance.2+end",
+    "none@after-final+end",
+    "none@idle+end-at-once",
+    "none@mid-utterance.2+slow-consumer",
+    "none@between-utterances+burst",
+    "none@idle+block-loop",
+    "none@mid-utterance.2+update-options",
+    "none@between-utterances+update-options",
+    "none@idle+second-stream",
+    "none@idle+new-stream-after",
+    "none@connecting+aclose",
+    "none@greeting+aclose",
+    "none@before-audio+aclose",
+    "none@idle+aclose",
+    "none@mid-utterance.2+aclose",
+    "none@after-final+aclose",
+    "none@after-end+aclose",
+    "none@closing+aclose",
+    "none@mid-utterance.2+aclose-twice",
+    "none@connecting+cancel-consumer",
+    "none@mid-utterance.2+cancel-consumer",
+    "none@mid-utterance.2+close-http-session",
+    "none@mid-utterance.2+aclose+second-stream",
+    "none@mid-utterance.2+cancel-consumer+new-stream-after",
+)
+
+_COMBINED = (
+    # The line never heals: the budget of retries has to end it.
+    "refused@connecting:each",
+    "http=503@connecting:each",
+    "no-answer@connecting:each",
+    "no-greeting@greeting:each",
+    "close=1011@before-audio:each",
+    "reset@mid-utterance:each",
+    # The reconnect itself fails.
+    "reset@mid-utterance.2/http=503@connecting.2",
+    "close=1011@mid-utterance.2/refused@connecting.2",
+    "close=1011@after-final/http=401@connecting.2",
+    "fin@between-utterances/no-answer@connecting.2",
+    "reset@mid-utterance.2/no-greeting@greeting",
+    "close=1011@mid-utterance.2/reset@before-audio",
+    "reset@mid-utterance.2/reset@mid-utterance.2",
+    "close=1001@between-utterances/close=1001@between-utterances",
+    # The sender meets the break before the receiver does.
+    "reset@mid-utterance.2+block-loop",
+    "reset@idle+block-loop",
+    "fin@mid-utterance.2+block-loop",
+    "close=1011@mid-utterance.2+block-loop",
+    "reset@between-utterances+burst",
+    # The application acts while something is wrong.
+    "no-answer@connecting+aclose",
+    "no-answer@connecting+end",
+    "no-answer@connecting+cancel-consumer",
+    "slow-handshake@connecting+aclose",
+    "slow-handshake@connecting+end",
+    "slow-handshake@connecting+end-at-once",
+    "no-greeting@greeting+aclose",
+    "no-greeting@greeting+end",
+    "refused@backoff.2+aclose",
+    "refused@backoff.2+aclose-twice",
+    "refused@backoff.2+end",
+    "refused@backoff.2+cancel-consumer",
+    "refused@connecting+end-at-once",
+    "reset@backoff.2+aclose",
+    "half-open@mid-utterance.2+aclose",
+    "half-open@after-end+aclose",
+    "half-open@after-end",
+    "stop-reading@mid-utterance.2+aclose",
+    "stall@mid-utterance.2+aclose",
+    "no-close-reply@closing+aclose",
+    "mute-after-end@after-end+aclose",
+    "late-final@after-end+aclose",
+    "close=1011@mid-utterance.2+aclose",
+    "reset@mid-utterance.2+cancel-consumer",
+    "reset@mid-utterance.2+close-http-session",
+    "reset@mid-utterance.2+slow-consumer",
+    "reset@mid-utterance.2+end",
+    "close=1011@after-final+end",
+    "close=1011@mid-utterance.2+update-options",
+    # Streams that share an STT.
+    "reset@mid-utterance.2+second-stream",
+    "close=1011@after-final+second-stream",
+    "reset@mid-utterance.2+new-stream-after",
+    "http=401@connecting+new-stream-after",
+)
+
+_SMOKE = (
+    "none@idle",
+    "none@batch",
+    "none@mid-utterance.2+flush",
+    "none@idle+end-at-once",
+    "none@mid-utterance.2+update-options",
+    "none@mid-utterance.2+aclose",
+    "none@connecting+aclose-twice",
+    "none@idle+second-stream",
+    "none@mid-utterance.2+cancel-consumer+new-stream-after",
+    "none@mid-utterance.2+close-http-session",
+    "refused@connecting",
+    "no-answer@connecting",
+    "http=503@connecting",
+    "http=401@connecting",
+    "no-greeting@greeting",
+    "http=503@connecting:each",
+    "refused@backoff.2+aclose",
+    "close=1011@mid-utterance.2",
+    "close=1000@between-utterances",
+    "reset@between-utterances",
+    "fin@mid-utterance.2",
+    "reset@mid-utterance.2+block-loop",
+    "close=1011@mid-utterance.2/reset@before-audio",
+    "reset@mid-utterance.2/http=503@connecting.2",
+    "reset@after-end",
+    "mute-after-end@after-end",
+    "late-final@after-end",
+    "stop-reading@mid-utterance.2+aclose",
+    "no-close-reply@closing+aclose",
+    "half-open@mid-utterance.2+aclose",
+    "reset@mid-utterance.2+second-stream",
+    "duplicate@after-final",
+    "not-json@mid-utterance.2",
+    "wrong-types@mid-utterance.2",
+    "provider-error@mid-utterance.2",
+    "rfc=bad-utf8@mid-utterance",
+    "fragment=1@upgraded",
+    "batch-http=503@batch",
+    "batch-http=401@batch",
+    "batch-not-json@batch",
+)
+
+_REAL_TIME_ONLY_WITH_ACTION = frozenset({"half-open", "stop-reading", "stall"})
+"""Deaf lines that take a client's heartbeat (a minute) to notice: too dear in real time alone."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a check can play at a target.
+
+    Attributes:
+        batch: whether it recognises whole recordings.
+        updates: whether its options can be changed in mid-stream.
+        world: where the cases are played.
+        tier: how many of them.
+    """
+
+    batch: bool = True
+    updates: bool = True
+    world: World = "loopback"
+    tier: Tier = "default"
+
+
+def plan(
+    dialect: Dialect,
+    scope: Scope | None = None,
+    *,
+    fault: str | None = None,
+    at: str | None = None,
+) -> tuple[Case, ...]:
+    """The cases for a dialect, healthy ones first; ``fault`` and ``at`` keep those that have them."""
+    scope = scope or Scope()
+    chosen: dict[str, Case] = {}
+    for case in _all(dialect, scope):
+        if _possible(case, dialect, scope) and case.id not in chosen:
+            chosen[case.id] = case
+    cases = tuple(chosen.values())
+    if fault is not None:
+        cases = tuple(c for c in cases if any(p.fault.id == fault for p in c.faults))
+    if at is not None:
+        cases = tuple(c for c in cases if any(p.point.value == at for p in c.faults))
+    return cases
+
+
+def _all(dialect: Dialect, scope: Scope) -> Iterator[Case]:
+    if scope.tier == "smoke":
+        yield from map(parse_case, _SMOKE)
+        return
+    yield from map(parse_case, _HEALTHY)
+    for kind in CATALOGUE:
+        if kind.id != "none":
+            yield from _single(kind, dialect)
+    yield from map(parse_case, _COMBINED)
+
+
+def _single(kind: FaultKind, dialect: Dialect) -> Iterator[Case]:
+    """One fault with each of its parameters: all at its main point, the first at every point."""
+    parameters = _parameters(kind, dialect)
+    for index, parameter in enumerate(parameters):
+        points = kind.points if index == 0 or kind.family is Family.MESSAGES else ()
+        for point in points or (_main_point(kind),):
+            if point is Point.BACKOFF:
+                continue  # only with an action: the wait itself is like `connecting.n`
+            yield Case((Placed(Fault(kind.id, parameter), point, _occurrence(point)),))
+
+
+def _parameters(kind: FaultKind, dialect: Dialect) -> tuple[int | float | str | None, ...]:
+    if kind.parameter is None:
+        return (None,)
+    if kind.id == "provider-error":
+        return tuple(dialect.errors)
+    return kind.parameter.choices or (kind.parameter.default,)
+
+
+def _main_point(kind: FaultKind) -> Point:
+    return Point.MID_UTTERANCE if Point.MID_UTTERANCE in kind.points else kind.points[0]
+
+
+def _occurrence(point: Point) -> int:
+    # After the second interim the client is well in the middle of an utterance.
+    return 2 if point is Point.MID_UTTERANCE else 1
+
+
+def _possible(case: Case, dialect: Dialect, scope: Scope) -> bool:
+    facts = dialect.facts
+    for placed in case.faults:
+        point, fault_id = placed.point, placed.fault.id
+        if point is Point.BATCH and not (scope.batch and dialect.batch):
+            return False
+        if point is Point.GREETING and facts.greeting == "never":
+            return False
+        if point is Point.FLUSH and not facts.flush_message:
+            return False
+        if point in (Point.AFTER_END, Point.AFTER_END_ANSWER) and not facts.end_marker:
+            return False
+        if fault_id == "no-greeting" and not facts.greeting_required:
+            return False
+        if fault_id == "certificate":
+            return False  # needs a line with TLS
+        if fault_id == "provider-error" and str(placed.fault.param) not in ("", *dialect.errors):
+            return False
+        if (
+            scope.world == "loopback"
+            and fault_id in _REAL_TIME_ONLY_WITH_ACTION
+            and not case.actions
+            and point not in (Point.AFTER_END, Point.AFTER_END_ANSWER, Point.CLOSING)
+        ):
+            return False
+    return scope.updates or "update-options" not in case.actions

@@ -1,0 +1,72 @@
+"""Small pieces that many dialects share: JSON objects, WAV bodies and multipart forms."""
+
+from __future__ import annotations
+
+import io
+import json
+import wave
+from collections.abc import Mapping
+from email import policy
+from email.parser import BytesParser
+
+from sttkit.dialects.model import Message, Refusal, Request
+from sttkit.events import Word
+
+
+def text_of(value: Mapping[str, object]) -> str:
+    """Compact JSON, as providers send it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def object_of(message: Message) -> Mapping[str, object] | None:
+    """The JSON object in a text message, or None if it is anything else."""
+    if not isinstance(message, str):
+        return None
+    try:
+        value = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def number(value: object, default: float = 0.0) -> float:
+    """``value`` as a float where it is a number, else ``default``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return default
+    return float(value)
+
+
+def words_of(value: object, *, text: str = "word") -> tuple[Word, ...]:
+    """Words out of a JSON list of ``{word, start, end}``; entries of other shapes are left out."""
+    if not isinstance(value, list):
+        return ()
+    return tuple(
+        Word(str(entry.get(text, "")), number(entry.get("start")), number(entry.get("end")))
+        for entry in value
+        if isinstance(entry, dict)
+    )
+
+
+def read_wav_body(body: bytes) -> tuple[bytes, int] | Refusal:
+    """PCM and rate of a WAV file in memory, or the refusal a provider answers with."""
+    try:
+        with wave.open(io.BytesIO(body), "rb") as file:
+            if file.getsampwidth() != 2 or file.getnchannels() != 1:
+                return Refusal(415, "16-bit mono WAV expected")
+            return file.readframes(file.getnframes()), file.getframerate()
+    except (wave.Error, EOFError):
+        return Refusal(400, "the body is not a WAV file")
+
+
+def form_file(request: Request, name: str) -> bytes | Refusal:
+    """The content of one file field of a multipart form (RFC 7578)."""
+    content_type = request.headers.get("content-type", "")
+    if not content_type.lower().startswith("multipart/form-data"):
+        return Refusal(415, "multipart/form-data expected")
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    form = BytesParser(policy=policy.HTTP).parsebytes(head + request.body)
+    for part in form.iter_parts():
+        if part.get_param("name", header="content-disposition") == name:
+            payload = part.get_payload(decode=True)
+            return payload if isinstance(payload, bytes) else b""
+    return Refusal(400, f"no field {name!r} in the form")

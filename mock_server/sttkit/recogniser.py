@@ -1,0 +1,218 @@
+"""The healthy recogniser: what a good provider would say about the audio that reached a session.
+
+It answers from what it heard, never from what was meant to arrive: a word is transcribed if and
+only if at least half of its audio reached *this* session. So the right outcome of any script
+follows from the audio, and need not be written down by hand.
+
+Interims grow by a word; an utterance ends `ENDPOINTING_S` of heard pause after its last word, with
+a final and the end of speech; a flush makes a final of what is pending. Nothing is said while no
+audio arrives, as with real providers. Times are seconds of the audio that this session received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sttkit.audio.locate import Span
+from sttkit.audio.speech import Speech, Utterance
+from sttkit.events import (
+    Final,
+    Interim,
+    ServerEvent,
+    SessionEnded,
+    SpeechEnded,
+    SpeechStarted,
+    Word,
+)
+from sttkit.faults import Point
+
+ENDPOINTING_S = 0.3
+"""Pause that ends an utterance."""
+IDLE_AFTER_S = 0.2
+"""Audio without speech before the session counts as idle."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """An event, and the utterance of a track that it speaks of (None where of none)."""
+
+    event: ServerEvent
+    track: str | None = None
+    utterance: int | None = None
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A point that only the audio can tell."""
+
+    point: Point
+
+
+@dataclass
+class _Active:
+    """The utterance being heard."""
+
+    track: str
+    index: int
+    utterance: Utterance
+    segment: list[Word]
+    """Words since the last final, in session time."""
+    over: bool = False
+    """Its last word lies behind what was heard last."""
+
+
+class Recogniser:
+    """One session's ear and mouth.
+
+    Args:
+        tracks: what is said, by track name.
+        signals_end: whether the provider has a message for the end of speech; if not, the end must
+            ride on a final, which is then sent even when it has no text.
+        answers_empty_flush: whether a flush with nothing pending is answered by an empty final.
+    """
+
+    def __init__(
+        self,
+        tracks: Mapping[str, Speech],
+        *,
+        signals_end: bool = True,
+        answers_empty_flush: bool = False,
+    ) -> None:
+        self._tracks = tracks
+        self._signals_end = signals_end
+        self._answers_empty_flush = answers_empty_flush
+        self._covered: dict[tuple[str, int, int], float] = {}
+        self._next: dict[str, int] = {}
+        self._active: _Active | None = None
+        self._pause_point: tuple[str, float] | None = None
+        self._idle: bool | None = False
+        self.heard_s = 0.0
+        """Seconds of audio this session received, of any kind."""
+
+    def hear(self, span: Span) -> list[Said | Reached]:
+        """What is said on hearing ``span``."""
+        said: list[Said | Reached] = []
+        speech = self._tracks.get(span.track) if span.track is not None else None
+        if span.track is not None and speech is not None:
+            self._hear_track(span.track, speech, span, said)
+        self.heard_s += span.duration
+        if self._idle is False and self._active is None and self.heard_s >= IDLE_AFTER_S:
+            self._idle = True
+            said.append(Reached(Point.IDLE))
+        return said
+
+    def flush(self) -> list[Said]:
+        """What is said when the client asks for pending finals."""
+        active = self._active
+        if active is not None and active.over:
+            return self._end_utterance(from_flush=True)
+        if active is not None and active.segment:
+            return [self._final(active, from_flush=True)]
+        return [Said(Final("", from_flush=True))] if self._answers_empty_flush else []
+
+    def end(self) -> list[Said]:
+        """What is still said when the audio is over, the session's own end excepted."""
+        return self._end_utterance(from_flush=False) if self._active is not None else []
+
+    def session_end(self) -> Said:
+        """The session's own end."""
+        return Said(SessionEnded(round(self.heard_s, 3)))
+
+    # --- hearing --------------------------------------------------------------------------
+
+    def _hear_track(
+        self, track: str, speech: Speech, span: Span, said: list[Said | Reached]
+    ) -> None:
+        shift = self.heard_s - span.start
+        index = self._next.get(track, 0)
+        while index < len(speech.utterances):
+            utterance = speech.utterances[index]
+            if utterance.start >= span.end:
+                break
+            self._pass_pause(track, utterance.start, said)
+            for number, word in enumerate(utterance.words):
+                if word.start >= span.end:
+                    break
+                if word.end > span.start:
+                    self._hear_word(track, index, utterance, number, word, span, shift, said)
+            active = self._active
+            if active is not None and (active.track, active.index) == (track, index):
+                active.over = span.end >= utterance.end
+            if span.end < utterance.end + ENDPOINTING_S:
+                break
+            if active is not None and (active.track, active.index) == (track, index):
+                said.extend(self._end_utterance(from_flush=False))
+                self._expect_pause(track, speech, index)
+            index += 1
+            self._next[track] = index
+        self._pass_pause(track, span.end, said)
+
+    def _hear_word(
+        self,
+        track: str,
+        index: int,
+        utterance: Utterance,
+        number: int,
+        word: Word,
+        span: Span,
+        shift: float,
+        said: list[Said | Reached],
+    ) -> None:
+        key = (track, index, number)
+        before = self._covered.get(key, 0.0)
+        after = before + min(word.end, span.end) - max(word.start, span.start)
+        self._covered[key] = after
+        half = (word.end - word.start) / 2 - 1e-9
+        if not before < half <= after:
+            return
+        start = max(0.0, round(word.start + shift, 3))
+        active = self._active
+        if active is None or (active.track, active.index) != (track, index):
+            if active is not None:  # the audio jumped into another utterance: the old one is over
+                said.extend(self._end_utterance(from_flush=False))
+            active = self._active = _Active(track, index, utterance, [])
+            self._idle = None
+            said.append(Said(SpeechStarted(start), track, index))
+        active.segment.append(Word(word.text, start, max(start, round(word.end + shift, 3))))
+        said.append(Said(Interim(*_text_of(active.segment)), track, index))
+
+    def _expect_pause(self, track: str, speech: Speech, index: int) -> None:
+        ended = speech.utterances[index].end
+        following = (
+            speech.utterances[index + 1].start
+            if index + 1 < len(speech.utterances)
+            else speech.duration
+        )
+        self._pause_point = (track, (ended + following) / 2)
+
+    def _pass_pause(self, track: str, position: float, said: list[Said | Reached]) -> None:
+        if self._pause_point is not None and self._pause_point[0] == track:
+            if position >= self._pause_point[1]:
+                self._pause_point = None
+                said.append(Reached(Point.BETWEEN_UTTERANCES))
+
+    # --- saying ---------------------------------------------------------------------------
+
+    def _final(self, active: _Active, *, from_flush: bool, endpoint: bool = False) -> Said:
+        final = Final(*_text_of(active.segment), from_flush=from_flush, endpoint=endpoint)
+        active.segment = []
+        return Said(final, active.track, active.index)
+
+    def _end_utterance(self, *, from_flush: bool) -> list[Said]:
+        active = self._active
+        assert active is not None
+        said: list[Said] = []
+        at = active.segment[-1].end if active.segment else round(self.heard_s, 3)
+        if active.segment or not self._signals_end:
+            said.append(self._final(active, from_flush=from_flush, endpoint=True))
+        said.append(Said(SpeechEnded(at), active.track, active.index))
+        self._active = None
+        return said
+
+
+def _text_of(words: list[Word]) -> tuple[str, float, float, tuple[Word, ...]]:
+    if not words:
+        return "", 0.0, 0.0, ()
+    text = " ".join(word.text for word in words)
+    return text, words[0].start, words[-1].end, tuple(words)

@@ -1,0 +1,139 @@
+"""The script: what is said, what goes wrong, and what the application does, as frozen data.
+
+A script holds no wall time: cues speak of audio and of named points, so the same script plays for
+clients that chunk, pace or retry differently, and in any world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from sttkit.audio.speech import Speech, silence
+from sttkit.errors import UsageError, unknown_name
+from sttkit.faults import Family, Placed, Point
+
+ACTIONS: dict[str, str] = {
+    "flush": "the application asks for pending finals (flush())",
+    "pause": "the application pushes nothing for 0.6 s, then goes on",
+    "end": "the application ends its audio (end_input())",
+    "aclose": "the application closes the stream",
+    "aclose-twice": "two tasks close the stream at once, and once more afterwards",
+    "cancel-consumer": "the task that reads the events is cancelled, then the stream is closed",
+    "slow-consumer": "the application reads no events for 1 s, then goes on",
+    "update-options": "the application changes an option in mid-stream",
+    "second-stream": "a second stream on the same STT speaks and listens at the same time",
+    "new-stream-after": "when the stream is over, a new one on the same STT speaks and listens",
+    "block-loop": "the application blocks the event loop for 0.3 s while the line breaks, "
+    "then bursts audio, so that the sender sees the break first",
+    "burst": "the application pushes 1 s of audio in one go",
+    "end-at-once": "the application pushes everything and ends in the same tick as stream()",
+    "close-http-session": "the application closes the shared HTTP session",
+}
+"""Client actions by id."""
+
+RETRY_TARGET = {
+    Family.CONNECTING: Point.CONNECTING,
+    Family.ENDING: Point.BEFORE_AUDIO,
+}
+"""Where the faults of a ``backoff`` placement hit the attempts before the wait."""
+
+
+@dataclass(frozen=True)
+class Cue:
+    """When a client action happens: at a point, or when so much audio was pushed.
+
+    Exactly one of ``point`` (its ``n``-th occurrence) and ``audio_s`` (seconds) is set; a cue
+    without either is the moment the stream is opened.
+    """
+
+    point: Point | None = None
+    n: int = 1
+    audio_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A client action and its cue."""
+
+    do: str
+    at: Cue = Cue()
+
+
+@dataclass(frozen=True)
+class Network:
+    """Properties of a healthy line: one-way latency and jitter, seconds."""
+
+    latency: float = 0.0
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True)
+class Script:
+    """Everything a run needs besides the plugin.
+
+    Attributes:
+        speech: what the application says.
+        faults: in order; each is armed when those before it have happened.
+        client: actions of the application.
+        dialect: name of the dialect, or None to take the target's.
+        network: properties of the line where no fault says otherwise.
+        seed: decides every choice of the kit.
+    """
+
+    speech: Speech
+    faults: tuple[Placed, ...] = ()
+    client: tuple[Step, ...] = ()
+    dialect: str | None = None
+    network: Network = field(default_factory=Network)
+    seed: int = 0
+
+    def does(self, action: str) -> bool:
+        """Whether the application does ``action`` at some time."""
+        return any(step.do == action for step in self.client)
+
+    def placements(self) -> tuple[Placed, ...]:
+        """The faults as the server plays them: ``none`` left out, ``backoff`` spelled out.
+
+        A fault at ``backoff.n`` breaks the first n attempts, so that there is a wait to act in.
+        """
+        played: list[Placed] = []
+        for placed in self.faults:
+            if placed.fault.id == "none":
+                continue
+            if placed.point is Point.BACKOFF:
+                target = RETRY_TARGET[placed.fault.kind.family]
+                played.extend([replace(placed, point=target, n=1)] * placed.n)
+            else:
+                played.append(placed)
+        return tuple(played)
+
+
+def script(
+    said: Speech | None = None,
+    *faults: Placed,
+    client: tuple[Step, ...] | list[Step] = (),
+    dialect: str | None = None,
+    network: Network | None = None,
+    seed: int = 0,
+) -> Script:
+    """A script in one line: ``script(speech("hello there"), faults.reset(at="idle"))``.
+
+    Raises:
+        UsageError: an argument is no fault, or an action does not exist.
+    """
+    for fault in faults:
+        if not isinstance(fault, Placed):
+            raise UsageError(
+                f"{fault!r} is not a placed fault", expected="faults.reset(at=…) and the like"
+            )
+    for step in client:
+        if step.do not in ACTIONS:
+            raise unknown_name("action", step.do, ACTIONS)
+    return Script(
+        said if said is not None else silence(1.0, seed=seed),
+        tuple(faults),
+        tuple(client),
+        dialect,
+        network or Network(),
+        seed,
+    )

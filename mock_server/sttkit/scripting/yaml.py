@@ -1,0 +1,333 @@
+"""Scripts as YAML: data, never code, with every error at its line.
+
+    sttkit: 1
+    dialect: deepgram
+    speech: [{say: hello there}, {pause: 0.8}, {say: how are you}]
+    client: [{at: {audio_s: 2.0}, do: flush}]
+    faults: [{fault: close, code: 1011, at: mid-utterance, n: 2, connection: next}]
+    network: {latency: 0.03, jitter: 0.01}
+    seed: 0
+
+Only YAML's plain data is read: mappings, lists, text, numbers, booleans and null. Tags, anchors
+and aliases are refused, which also keeps out documents that expand beyond their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sttkit.audio.speech import Speech, from_items
+from sttkit.errors import ScriptError, UsageError, unknown_name
+from sttkit.faults import Fault, Placed, Point, kind_of
+from sttkit.faults.placing import Connection, place
+from sttkit.scripting.model import ACTIONS, Cue, Network, Script, Step
+
+if TYPE_CHECKING:
+    import yaml
+
+MAX_BYTES = 1_000_000
+_KEYS = ("sttkit", "dialect", "speech", "client", "faults", "network", "seed")
+
+
+def load_script(path: Path) -> Script:
+    """The script in a YAML file; relative WAV paths start from its folder.
+
+    Raises:
+        ScriptError: the file cannot be read or does not say a script; ``where`` is the place.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ScriptError("too large", where=str(path), expected=f"at most {MAX_BYTES} bytes")
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ScriptError("no such script file", where=str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScriptError(f"cannot be read ({error})", where=str(path)) from None
+    return parse_script(text, name=str(path), base=path.parent)
+
+
+def parse_script(text: str, *, name: str = "<script>", base: Path | None = None) -> Script:
+    """The script that ``text`` says; ``name`` stands for it in messages.
+
+    Raises:
+        ScriptError: the text is not YAML, has unknown keys or values that cannot be played.
+    """
+    document = _Document(name, text)
+    root = document.mapping(document.root, _KEYS)
+    version = root.get("sttkit")
+    if version is None or version.data() != 1:
+        raise ScriptError(
+            "no version" if version is None else f"version {version.data()!r}",
+            where=(version or document.root).where,
+            expected="sttkit: 1",
+        )
+    seed = root["seed"].integer() if "seed" in root else 0
+    return Script(
+        speech=_speech(root.get("speech"), document.root, seed, base),
+        faults=tuple(_fault(node) for node in root["faults"].items()) if "faults" in root else (),
+        client=tuple(_step(node) for node in root["client"].items()) if "client" in root else (),
+        dialect=root["dialect"].text() if "dialect" in root else None,
+        network=_network(root["network"]) if "network" in root else Network(),
+        seed=seed,
+    )
+
+
+def dump_script(script: Script) -> str:
+    """YAML that `parse_script` turns into the same script."""
+    import yaml
+
+    document: dict[str, Any] = {"sttkit": 1}
+    if script.dialect:
+        document["dialect"] = script.dialect
+    document["speech"] = _speech_items(script.speech)
+    if script.client:
+        document["client"] = [_step_item(step) for step in script.client]
+    if script.faults:
+        document["faults"] = [_fault_item(placed) for placed in script.faults]
+    if script.network != Network():
+        document["network"] = {
+            "latency": script.network.latency,
+            "jitter": script.network.jitter,
+        }
+    if script.seed:
+        document["seed"] = script.seed
+    return yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=100)
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+class _Node:
+    """A YAML node that knows where it stands."""
+
+    def __init__(self, name: str, node: yaml.Node) -> None:
+        self._name = name
+        self.node = node
+
+    @property
+    def where(self) -> str:
+        mark = self.node.start_mark
+        return f"{self._name}:{mark.line + 1}:{mark.column + 1}"
+
+    def data(self) -> Any:
+        import yaml
+
+        return yaml.SafeLoader("").construct_document(self.node)
+
+    @property
+    def form(self) -> str:
+        """mapping, sequence or scalar."""
+        return str(getattr(self.node, "id", "node"))
+
+    def items(self) -> list[_Node]:
+        import yaml
+
+        if not isinstance(self.node, yaml.SequenceNode):
+            raise ScriptError(f"a {self.form}", where=self.where, expected="a list")
+        return [_Node(self._name, child) for child in self.node.value]
+
+    def fields(self, known: tuple[str, ...]) -> dict[str, _Node]:
+        if self.form != "mapping":
+            raise ScriptError(
+                f"a {self.form}",
+                where=self.where,
+                expected="a mapping with: " + ", ".join(known),
+            )
+        fields: dict[str, _Node] = {}
+        for key_node, value_node in self.node.value:
+            key = _Node(self._name, key_node)
+            name = str(key_node.value)
+            if name not in known:
+                raise ScriptError(str(unknown_name("key", name, known)), where=key.where)
+            if name in fields:
+                raise ScriptError(f"the key {name!r} twice", where=key.where)
+            fields[name] = _Node(self._name, value_node)
+        return fields
+
+    def text(self) -> str:
+        value = self.data()
+        if not isinstance(value, str):
+            raise ScriptError(f"{value!r}", where=self.where, expected="text")
+        return value
+
+    def integer(self) -> int:
+        value = self.data()
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ScriptError(f"{value!r}", where=self.where, expected="a whole number")
+        return value
+
+    def seconds(self) -> float:
+        value = self.data()
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e5:
+            raise ScriptError(f"{value!r}", where=self.where, expected="seconds, 0 or more")
+        return float(value)
+
+
+class _Document:
+    def __init__(self, name: str, text: str) -> None:
+        import yaml
+
+        if len(text) > MAX_BYTES:
+            raise ScriptError("too large", where=name, expected=f"at most {MAX_BYTES} bytes")
+        try:
+            for event in yaml.parse(text, Loader=yaml.SafeLoader):
+                if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                    raise ScriptError(
+                        "an anchor or alias",
+                        where=_place(name, event.start_mark),
+                        expected="plain data",
+                    )
+                tag = getattr(event, "tag", None)
+                if tag is not None and tag != "!":
+                    raise ScriptError(
+                        f"the tag {tag!r}",
+                        where=_place(name, event.start_mark),
+                        expected="plain data, no tags",
+                    )
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            raise ScriptError(
+                f"not YAML: {error.problem or error.context}",
+                where=_place(name, error.problem_mark or error.context_mark),
+            ) from None
+        except (yaml.YAMLError, RecursionError) as error:
+            raise ScriptError(f"not YAML: {error}", where=name) from None
+        if node is None:
+            raise ScriptError("empty", where=name, expected="a mapping with sttkit: 1")
+        self.root = _Node(name, node)
+
+    def mapping(self, node: _Node, known: tuple[str, ...]) -> dict[str, _Node]:
+        return node.fields(known)
+
+
+def _place(name: str, mark: Any) -> str:
+    return name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
+
+
+def _speech(node: _Node | None, root: _Node, seed: int, base: Path | None) -> Speech:
+    if node is None:
+        raise ScriptError(
+            "no speech", where=root.where, expected="speech: a list of {say: …} and {pause: …}"
+        )
+    for item in node.items():
+        if item.form != "mapping":
+            raise ScriptError(
+                f"a {item.form}", where=item.where, expected="{say: …}, {pause: …} or {wav: …}"
+            )
+    try:
+        return from_items(node.data(), seed=seed, base=base)
+    except ScriptError as error:
+        raise ScriptError(
+            f"{error.where}: {error.problem}" if error.where else error.problem,
+            where=node.where,
+            expected=error.expected,
+            hint=error.hint,
+        ) from None
+
+
+def _fault(node: _Node) -> Placed:
+    every_key = ("fault", "at", "n", "connection")
+    spelled = node.node.value if node.form == "mapping" else []
+    fault_node = next((value for key, value in spelled if key.value == "fault"), None)
+    if fault_node is None:
+        raise ScriptError("no fault is named", where=node.where, expected="{fault: …, at: …}")
+    named = _Node(node._name, fault_node)
+    kind = kind_of(named.text(), where=named.where)
+    parameter = kind.parameter.name if kind.parameter else None
+    fields = node.fields((*every_key, parameter) if parameter else every_key)
+    if "at" not in fields:
+        raise ScriptError(
+            f"{kind.id} has no place",
+            where=node.where,
+            expected="at: one of " + ", ".join(point.value for point in kind.points),
+        )
+    connection: Connection = fields["connection"].data() if "connection" in fields else "next"
+    param = fields[parameter].data() if parameter and parameter in fields else None
+    try:
+        return place(
+            Fault(kind.id, param),
+            fields["at"].text(),
+            n=fields["n"].integer() if "n" in fields else 1,
+            connection=connection,
+        )
+    except UsageError as error:
+        raise ScriptError(
+            error.problem, where=node.where, expected=error.expected, hint=error.hint
+        ) from None
+
+
+def _step(node: _Node) -> Step:
+    fields = node.fields(("at", "do"))
+    if "do" not in fields:
+        raise ScriptError("nothing is done", where=node.where, expected="do: an action")
+    action = fields["do"].text()
+    if action not in ACTIONS:
+        raise ScriptError(
+            str(unknown_name("action", action, ACTIONS)), where=fields["do"].where
+        )
+    return Step(action, _cue(fields["at"]) if "at" in fields else Cue())
+
+
+def _cue(node: _Node) -> Cue:
+    fields = node.fields(("point", "n", "audio_s"))
+    if ("point" in fields) == ("audio_s" in fields):
+        raise ScriptError(
+            "a cue of this form", where=node.where, expected="either point (and n) or audio_s"
+        )
+    if "audio_s" in fields:
+        return Cue(audio_s=fields["audio_s"].seconds())
+    name = fields["point"].text()
+    try:
+        point = Point(name)
+    except ValueError:
+        raise ScriptError(
+            str(unknown_name("point", name, [p.value for p in Point])), where=fields["point"].where
+        ) from None
+    return Cue(point, fields["n"].integer() if "n" in fields else 1)
+
+
+def _network(node: _Node) -> Network:
+    fields = node.fields(("latency", "jitter"))
+    return Network(**{key: value.seconds() for key, value in fields.items()})
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def _speech_items(speech: Speech) -> list[Mapping[str, object]]:
+    if speech.recording is not None:
+        words = [{"text": w.text, "start": w.start, "end": w.end} for w in speech.words()]
+        return [{"wav": str(speech.recording), "words": words}]
+    items: list[Mapping[str, object]] = []
+    core = speech.utterances[: speech.core]
+    for index, utterance in enumerate(core):
+        if index:
+            items.append({"pause": round(utterance.start - core[index - 1].end, 3)})
+        items.append({"say": utterance.text})
+    return items or [{"pause": speech.duration}]
+
+
+def _step_item(step: Step) -> dict[str, Any]:
+    if step.at.audio_s is not None:
+        return {"at": {"audio_s": step.at.audio_s}, "do": step.do}
+    if step.at.point is not None:
+        cue: dict[str, Any] = {"point": step.at.point.value}
+        if step.at.n != 1:
+            cue["n"] = step.at.n
+        return {"at": cue, "do": step.do}
+    return {"do": step.do}
+
+
+def _fault_item(placed: Placed) -> dict[str, Any]:
+    item: dict[str, Any] = {"fault": placed.fault.id}
+    parameter = placed.fault.kind.parameter
+    if parameter is not None:
+        item[parameter.name] = placed.fault.param
+    item["at"] = placed.point.value
+    if placed.n != 1:
+        item["n"] = placed.n
+    if placed.connection != "next":
+        item["connection"] = placed.connection
+    return item

@@ -1,0 +1,1 @@
+"""The fake server on real sockets: a thin shell around `sttkit.session`."""

@@ -1,0 +1,178 @@
+"""Listeners: where clients connect, one per STT under test."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from random import Random
+
+from sttkit.audio.speech import Speech
+from sttkit.dialects.model import Dialect
+from sttkit.errors import UsageError
+from sttkit.scripting.model import Script
+from sttkit.server.shell import Shell
+from sttkit.session.connection import State
+from sttkit.session.line import Line
+from sttkit.targets.model import Place
+from sttkit.trace import Trace
+
+LOOPBACK = "127.0.0.1"
+TEST_HOST = "stt.sttkit.test"
+"""A name under RFC 6761's ``.test``; only a driver's own resolver knows it."""
+MAX_CONNECTIONS = 5000
+
+
+class Listener:
+    """A port of the fake server, playing one script to one client.
+
+    Attributes:
+        line: what is played, and how far it got.
+        place: where clients connect.
+    """
+
+    def __init__(self, line: Line, ssl_context: ssl.SSLContext | None) -> None:
+        self.line = line
+        self.place = Place(LOOPBACK, 0)
+        self._ssl = ssl_context
+        self._server: asyncio.Server | None = None
+        self._placeholder: socket.socket | None = None
+        self._shells: set[Shell] = set()
+        self._address = (LOOPBACK, 0)
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen on ``host:port`` (0: any free port).
+
+        Raises:
+            UsageError: the address cannot be listened on.
+        """
+        self._address = (host, port)
+        sock = self._bind()
+        self._address = (host, sock.getsockname()[1])
+        self.place = Place(host, self._address[1], tls=self._ssl is not None)
+        await self._listen(sock)
+
+    async def before_connect(self) -> None:
+        """An attempt is about to reach this port: refuse it for real if the script says so.
+
+        For a refusal the listening socket gives way to one that is only bound, so that nobody else
+        gets the port and the kernel answers RST.
+        """
+        if self.line.blocked_attempt("refused"):
+            if self._server is not None:
+                self._server.close()
+                self._server = None
+                self._placeholder = self._bind()
+        elif self._server is None:
+            if self._placeholder is not None:
+                sock, self._placeholder = self._placeholder, None
+            else:
+                sock = self._bind()
+            await self._listen(sock)
+
+    def resolve(self, host: str) -> bool:
+        """Whether an attempt finds the address of `TEST_HOST`; other names do not exist."""
+        return host == TEST_HOST and not self.line.blocked_attempt("unknown-host")
+
+    def rearm(self, trace: Trace) -> None:
+        """Start the script over: connections from now on are written into ``trace``."""
+        old = self.line
+        self.line = Line(old.script, old.dialect, old.tracks, trace, Random(old.script.seed))
+
+    def open_connections(self) -> int:
+        """Connections that the client still holds, half-open ones not counted."""
+        return sum(
+            shell.connection is None or shell.connection.state is not State.DARK
+            for shell in self._shells
+        )
+
+    async def aclose(self) -> None:
+        """Stop listening and end all connections."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        if self._placeholder is not None:
+            self._placeholder.close()
+        for shell in list(self._shells):
+            shell.abort()
+        while self._shells:  # an abort takes effect in the loop's next turn
+            await asyncio.sleep(0)
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(self._address)
+        except (OSError, OverflowError) as error:
+            sock.close()
+            host, port = self._address
+            raise UsageError(
+                f"cannot listen on {host}:{port} ({getattr(error, 'strerror', None) or error})",
+                hint="choose another port, or 0 for any free one",
+            ) from None
+        sock.setblocking(False)
+        return sock
+
+    async def _listen(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: self._new_shell(loop), sock=sock, ssl=self._ssl, backlog=512
+        )
+
+    def _new_shell(self, loop: asyncio.AbstractEventLoop) -> Shell:
+        shell = Shell(self.line, loop, self._shells.discard)
+        self._shells.add(shell)
+        if len(self._shells) > MAX_CONNECTIONS:
+            loop.call_soon(shell.abort)
+        return shell
+
+
+class FakeServer:
+    """Listeners that write into one trace.
+
+    Args:
+        trace: both sides' record of what happens.
+        ssl_context: serve TLS with this context.
+    """
+
+    def __init__(self, trace: Trace, *, ssl_context: ssl.SSLContext | None = None) -> None:
+        self.trace = trace
+        self._ssl = ssl_context
+        self._listeners: list[Listener] = []
+
+    async def listen(
+        self,
+        script: Script,
+        dialect: Dialect,
+        *,
+        tracks: Mapping[str, Speech] | None = None,
+        host: str = LOOPBACK,
+        port: int = 0,
+    ) -> Listener:
+        """A new listener that plays ``script``.
+
+        ``tracks`` is what may be said, by name of the stream (default: the script's speech as
+        ``main``).
+
+        Raises:
+            UsageError: the address cannot be listened on.
+        """
+        line = Line(
+            script,
+            dialect,
+            tracks if tracks is not None else {"main": script.speech},
+            self.trace,
+            Random(script.seed),
+        )
+        listener = Listener(line, self._ssl)
+        await listener.start(host, port)
+        self._listeners.append(listener)
+        return listener
+
+    async def aclose(self) -> None:
+        """Close all listeners and connections."""
+        for listener in self._listeners:
+            await listener.aclose()
+        self._listeners.clear()

@@ -1,0 +1,123 @@
+"""One transport, one connection: bytes and time go in, actions come out.
+
+Works with any event loop and transport of asyncio's interface, real or simulated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+
+from sttkit.session.actions import Action, Drop, Reset, Send, Shut, StopReading
+from sttkit.session.connection import Connection, State
+from sttkit.session.line import Line
+
+_RST_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Shell(asyncio.Protocol):
+    """Connects a `Connection` to its transport.
+
+    Args:
+        line: of the listener that accepted the connection.
+        loop: whose clock is used.
+        on_end: called with this shell when the transport is gone.
+    """
+
+    def __init__(
+        self, line: Line, loop: asyncio.AbstractEventLoop, on_end: Callable[[Shell], None]
+    ) -> None:
+        self._line = line
+        self._loop = loop
+        self._on_end = on_end
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._saw_eof = False
+        self.connection: Connection | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.connection = Connection(self._line, self._loop.time())
+        self._carry_out()
+
+    def data_received(self, data: bytes) -> None:
+        if self.connection is not None:
+            self.connection.receive_data(data, self._loop.time())
+            self._carry_out()
+
+    def eof_received(self) -> bool:
+        self._saw_eof = True
+        if self.connection is not None:
+            dark = self.connection.state is State.DARK
+            self.connection.receive_eof(self._loop.time())
+            self._carry_out()
+            return dark  # a half-open peer does not even answer a FIN
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.connection is not None:
+            how = "reset" if isinstance(exc, ConnectionError) else "fin" if self._saw_eof else "abort"
+            self.connection.lost(self._loop.time(), how)
+        self._transport = None
+        self._on_end(self)
+
+    def abort(self) -> None:
+        """End at once, whatever the state (the server is being closed)."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _carry_out(self) -> None:
+        connection = self.connection
+        assert connection is not None
+        while actions := connection.actions():
+            for action in actions:
+                self._do(action)
+            connection.advance_to(self._loop.time())
+        self._set_timer(connection.next_deadline())
+
+    def _do(self, action: Action) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        if isinstance(action, Send):
+            transport.write(action.data)
+        elif isinstance(action, Drop):
+            transport.close()
+        elif isinstance(action, Reset):
+            _reset(transport)
+        elif isinstance(action, Shut):
+            # TLS cannot shut one direction only; its close alert is the nearest thing.
+            if transport.can_write_eof():
+                transport.write_eof()
+            else:
+                transport.close()
+        elif isinstance(action, StopReading):
+            transport.pause_reading()
+
+    def _set_timer(self, deadline: float | None) -> None:
+        if self._timer is not None:
+            if deadline is not None and self._timer.when() == deadline:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None and self._transport is not None:
+            self._timer = self._loop.call_at(deadline, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        if self.connection is not None and self._transport is not None:
+            self.connection.advance_to(self._loop.time())
+            self._carry_out()
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """RST instead of FIN: no lingering, then abort."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
+    transport.abort()

@@ -1,0 +1,35 @@
+"""What a connection asks its shell to do to the transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Send:
+    """Write these bytes."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Shut:
+    """Send FIN, go on reading."""
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Close the socket in an orderly way, after what was written."""
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Abort with RST; what was written and not yet delivered is lost."""
+
+
+@dataclass(frozen=True)
+class StopReading:
+    """Read no more, so that the client's send window fills."""
+
+
+Action = Send | Shut | Drop | Reset | StopReading

@@ -1,0 +1,81 @@
+"""A line with latency, jitter, bandwidth and small pieces: when each item comes out at the far end.
+
+Order is kept, as TCP keeps it. Randomness comes from a seeded generator that the caller hands in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass
+class LineModel:
+    """Properties of one direction.
+
+    Attributes:
+        latency: seconds.
+        jitter: up to so many seconds more, drawn per item.
+        bandwidth: bytes per second, or None for no limit.
+    """
+
+    latency: float = 0.0
+    jitter: float = 0.0
+    bandwidth: float | None = None
+
+
+class DelayLine(Generic[T]):
+    """Items on their way."""
+
+    def __init__(self, model: LineModel, draw: Callable[[], float]) -> None:
+        self.model = model
+        self._draw = draw
+        self._items: deque[tuple[float, T]] = deque()
+        self._last_due = 0.0
+        self._hold_until = 0.0
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether items would come out at once, so that they need not be put in at all."""
+        model = self.model
+        return not (
+            self._items or model.latency or model.jitter or model.bandwidth or self._hold_until
+        )
+
+    def put(self, item: T, now: float, *, size: int = 0) -> None:
+        """Send ``item`` of ``size`` bytes off."""
+        model = self.model
+        due = max(now + model.latency, self._hold_until)
+        if model.jitter:
+            due += model.jitter * self._draw()
+        due = max(due, self._last_due)
+        if model.bandwidth:
+            due += size / model.bandwidth
+        self._last_due = due
+        self._items.append((due, item))
+
+    def hold(self, until: float) -> None:
+        """Let nothing that is put in from now on come out before ``until``."""
+        self._hold_until = max(self._hold_until, until)
+
+    def take(self, now: float) -> list[T]:
+        """What has arrived."""
+        if self._hold_until and now >= self._hold_until and not self._items:
+            self._hold_until = 0.0
+        arrived: list[T] = []
+        while self._items and self._items[0][0] <= now:
+            arrived.append(self._items.popleft()[1])
+        return arrived
+
+    def clear(self) -> None:
+        """Lose what is on its way."""
+        self._items.clear()
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next item arrives."""
+        return self._items[0][0] if self._items else None

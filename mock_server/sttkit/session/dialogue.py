@@ -1,0 +1,389 @@
+"""What the two sides say to each other on one open connection.
+
+Client messages become events, audio goes to the recogniser, and what it says goes out through the
+dialect - past the faults that sit at the point each message marks. Points are reached here, in the
+order of the catalogue; the connection carries out the faults that are not about messages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sttkit.audio.locate import Locator, Span
+from sttkit.dialects.model import Message, Opening, View
+from sttkit.events import (
+    Audio,
+    Config,
+    EndOfStream,
+    Final,
+    Flush,
+    Interim,
+    Keepalive,
+    ProviderError,
+    Ready,
+    ServerEvent,
+    SessionEnded,
+    SpeechEnded,
+    SpeechStarted,
+    Transcript,
+    Unintelligible,
+    Usage,
+)
+from sttkit.faults import Family, Fault, Point
+from sttkit.recogniser import Reached, Recogniser, Said
+from sttkit.session.messages import malformed
+
+if TYPE_CHECKING:
+    from sttkit.session.connection import Connection
+
+_EDITS = frozenset({"drop", "duplicate", "reorder", "delay"})
+_NAMES: dict[type, str] = {
+    Ready: "ready",
+    SpeechStarted: "speech_started",
+    Interim: "interim",
+    Final: "final",
+    SpeechEnded: "speech_ended",
+    Usage: "usage",
+    SessionEnded: "session_ended",
+    ProviderError: "provider_error",
+}
+_NOTED = ("text", "start", "end", "confidence", "from_flush", "endpoint", "at", "audio_s", "name")
+
+
+class Dialogue:
+    """One session in dialect-free terms.
+
+    Args:
+        connection: carries messages, timers and endings.
+        opening: what the door let in.
+    """
+
+    def __init__(self, connection: Connection, opening: Opening) -> None:
+        self._connection = connection
+        self._line = connection.line
+        self._dialect = connection.line.dialect
+        self._facts = self._dialect.facts
+        self._config: dict[str, object] = dict(opening.config)
+        self._sequence = 0
+        self._counts: Counter[Point] = Counter()
+        self._interims = 0
+        self._rate = opening.sample_rate
+        self._locator: Locator | None = None
+        self._recogniser = Recogniser(
+            self._line.tracks,
+            signals_end=self._facts.signals_end,
+            answers_empty_flush=self._facts.answers_empty_flush,
+        )
+        self._ready = False
+        self._ended = False
+        self._muted = False
+        self._pending_edits: list[Fault] = []
+        self._held_back: list[tuple[Message, dict[str, Any]]] = []
+        self._bad_times = 0
+        self._last_heard = connection.now()
+
+    # --- beginning ------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The handshake was answered."""
+        if self._facts.idle_limit is not None:
+            self._connection.later(self._facts.idle_limit, self._check_idle)
+        if self._facts.greeting != "on-config":
+            self._connection.note("config", values=self._noted_config())
+        self._apply_all(self.reach(Point.UPGRADED))
+        if self._facts.greeting == "on-connect":
+            self._greet()
+        elif self._facts.greeting == "never":
+            self._become_ready()
+
+    def over(self) -> None:
+        """The connection is gone; note the audio that was still held back."""
+        if self._locator is not None:
+            self._note_audio(self._locator.finish(), 0)
+
+    def _greet(self) -> None:
+        faults = self.reach(Point.GREETING)
+        if any(fault.id == "no-greeting" for fault in faults):
+            return
+        endings = [fault for fault in faults if fault.kind.family is Family.ENDING]
+        if endings:  # they come instead of the greeting
+            self._apply_all(endings)
+            return
+        self._say_message(Said(Ready()), faults)
+        self._apply_all(faults)
+        self._become_ready()
+
+    def _become_ready(self) -> None:
+        if self._ready or not self._connection.is_open:
+            return
+        self._ready = True
+        self._connection.note("ready")
+        self._apply_all(self.reach(Point.BEFORE_AUDIO))
+
+    # --- hearing --------------------------------------------------------------------------
+
+    def hear(self, message: Message) -> None:
+        """A whole client message arrived."""
+        event = self._dialect.read(message, self._view())
+        if isinstance(event, Audio):
+            self._last_heard = self._connection.now()
+            self._hear_audio(event.pcm)
+            return
+        text = message if isinstance(message, str) else f"{len(message)} bytes"
+        what = _CONTROL[type(event)]
+        self._connection.note("control", what=what, text=self._line.trace.redact(text[:500]))
+        if isinstance(event, Keepalive):
+            self._last_heard = self._connection.now()
+        elif isinstance(event, Config):
+            self._configure(event)
+        elif isinstance(event, Flush) and not self._ended:
+            self._hear_flush()
+        elif isinstance(event, EndOfStream) and not self._ended:
+            self._hear_end()
+        elif isinstance(event, Unintelligible) and self._facts.bad_message is not None:
+            self._say_failure(self._facts.bad_message)
+
+    def _configure(self, config: Config) -> None:
+        first = not self._config
+        self._config.update(config.values)
+        self._rate = self._dialect.rate_of(self._config)
+        self._connection.note("config", values=self._noted_config())
+        if first and self._facts.greeting == "on-config":
+            self._greet()
+
+    def _hear_audio(self, pcm: bytes) -> None:
+        if self._ended:
+            return
+        if self._locator is None:
+            self._locator = Locator(
+                self._line.pcm(self._rate), self._rate, resume_at=self._line.counted_s
+            )
+        spans = self._locator.feed(pcm)
+        self._note_audio(spans, len(pcm))
+        for span in spans:
+            for said in self._recogniser.hear(span):
+                self._say(said)
+
+    def _note_audio(self, spans: list[Span], size: int) -> None:
+        for span in spans:
+            if span.track is not None and span.exact:
+                self._connection.stream = span.track
+            elif span.track is not None:
+                self._line.counted_s = span.end
+        if spans or size:
+            self._connection.note(
+                "audio",
+                spans=[
+                    [s.track, round(s.start, 6), round(s.end, 6), s.exact, s.silent] for s in spans
+                ],
+                bytes=size,
+            )
+
+    def _hear_flush(self) -> None:
+        faults = self.reach(Point.FLUSH)
+        if self._apply_endings(faults):
+            return
+        for said in self._recogniser.flush():
+            self._say(said)
+
+    def _hear_end(self) -> None:
+        self._ended = True
+        if self._locator is not None:
+            rest = self._locator.finish()
+            self._note_audio(rest, 0)
+            for span in rest:
+                for said in self._recogniser.hear(span):
+                    self._say(said)
+        faults = self.reach(Point.AFTER_END)
+        if self._apply_endings(faults):
+            return
+        if any(fault.id == "mute-after-end" for fault in faults):
+            self._muted = True
+            return
+        late = sum(fault.seconds for fault in faults if fault.id == "late-final")
+        self._soon(late, self._answer_end)
+
+    def _answer_end(self) -> None:
+        for said in self._recogniser.end():
+            self._say(said)
+        faults = self.reach(Point.AFTER_END_ANSWER)
+        if self._apply_endings(faults):
+            return
+        self._apply_all(faults)
+        late = sum(fault.seconds for fault in faults if fault.id == "late-close")
+        self._soon(late, lambda: self._end_session(faults))
+
+    def _end_session(self, faults: list[Fault]) -> None:
+        self._say_message(self._recogniser.session_end(), [])
+        if any(fault.id == "final-after-end" for fault in faults):
+            self._say_message(Said(Final("afterthought")), [], after_end=True)
+        for fault in self.reach(Point.CLOSING):
+            if fault.id == "no-close-reply":
+                self._connection.ignore_close()
+                return
+            if fault.kind.family is Family.ENDING and fault.id != "none":
+                self._connection.apply(fault)
+                return
+        self._connection.close(1000, "")
+
+    def _soon(self, delay: float, then: Callable[[], None]) -> None:
+        if delay > 0:
+            self._connection.later(delay, then)
+        else:
+            then()
+
+    # --- saying ---------------------------------------------------------------------------
+
+    def _say(self, said: Said | Reached) -> None:
+        if isinstance(said, Reached):
+            faults = self.reach(said.point)
+            # No message marks this point, so an edit waits for the next message.
+            self._pending_edits.extend(fault for fault in faults if fault.id in _EDITS)
+            self._apply_all(faults)
+            return
+        event = said.event
+        if isinstance(event, SpeechStarted):
+            self._interims = 0
+        point: Point | None = None
+        n = 0
+        if isinstance(event, Interim):
+            self._interims += 1
+            point, n = Point.MID_UTTERANCE, self._interims
+        elif isinstance(event, Final) and event.text:
+            self._counts[Point.AFTER_FINAL] += 1
+            point, n = Point.AFTER_FINAL, self._counts[Point.AFTER_FINAL]
+        faults = self._due(point, n) if point is not None else []
+        self._say_message(said, faults)
+        if point is not None:
+            self._mark(point, n, faults)
+            self._apply_all(faults)
+
+    def _say_message(self, said: Said, faults: list[Fault], *, after_end: bool = False) -> None:
+        """Send what says ``said``, edited by the faults that sit at it."""
+        messages = self._dialect.write(self._with_bad_times(said.event), self._view())
+        if not messages:
+            return
+        self._sequence += 1
+        facts = _noted(said)
+        if after_end:
+            facts["after_end"] = True
+        edits = {f.id: f for f in (*self._pending_edits, *faults) if f.id in _EDITS}
+        self._pending_edits = []
+        if "delay" in edits:
+            self._connection.hold(edits["delay"].seconds)
+        if "drop" in edits or self._muted:
+            self._connection.note("withheld", **facts)
+            return
+        if "reorder" in edits:
+            self._held_back.extend((message, facts) for message in messages)
+            return
+        for message in messages:
+            self._transmit(message, facts)
+            if "duplicate" in edits:
+                self._transmit(message, {**facts, "duplicate": True})
+        held, self._held_back = self._held_back, []
+        for message, held_facts in held:
+            self._transmit(message, held_facts)
+
+    def _transmit(self, message: Message, facts: dict[str, Any]) -> None:
+        if self._connection.send_message(message):
+            self._connection.note("sent", **facts)
+
+    def _say_failure(self, name: str) -> None:
+        failure = self._dialect.errors[name]
+        if failure.message is not None and self._connection.send_message(failure.message):
+            self._connection.note("sent", event="provider_error", name=name, text=failure.text)
+        if failure.close is not None:
+            self._connection.close(*failure.close)
+
+    def _with_bad_times(self, event: ServerEvent) -> ServerEvent:
+        if not self._bad_times or not isinstance(event, Transcript):
+            return event
+        self._bad_times += 1
+        start, end = ((0.0, 0.5), (7000.0, 7001.0), (2.0, 1.0))[self._bad_times % 3]
+        return replace(event, start=start, end=end)
+
+    # --- points and faults ----------------------------------------------------------------
+
+    def reach(self, point: Point) -> list[Fault]:
+        """The next occurrence of ``point`` on this connection, and the faults that sit there."""
+        self._counts[point] += 1
+        n = self._counts[point]
+        faults = self._due(point, n)
+        self._mark(point, n, faults)
+        return faults
+
+    def _due(self, point: Point, n: int) -> list[Fault]:
+        return self._line.plan.due(point, n, self._connection.number)
+
+    def _mark(self, point: Point, n: int, faults: list[Fault]) -> None:
+        connection = self._connection
+        for fault in faults:
+            self._line.note_fault(fault, point, n, connection.number, connection.stream)
+        connection.note("point", point=point.value, n=n)
+
+    def _apply_endings(self, faults: list[Fault]) -> bool:
+        endings = [fault for fault in faults if fault.kind.family is Family.ENDING]
+        self._apply_all(endings)
+        return bool(endings)
+
+    def _apply_all(self, faults: list[Fault]) -> None:
+        for fault in faults:
+            if fault.id == "stall":
+                self._muted = True
+            elif fault.id == "bad-times":
+                self._bad_times = 1
+            elif fault.id == "provider-error":
+                self._say_failure(str(fault.param) or next(iter(self._dialect.errors)))
+            else:
+                for message in malformed(fault.id, self._dialect, self._view()):
+                    if self._connection.send_message(message):
+                        self._connection.note("injected", what=fault.id, text=str(message[:80]))
+                self._connection.apply(fault)
+
+    # --- idleness -------------------------------------------------------------------------
+
+    def _check_idle(self) -> None:
+        limit = self._facts.idle_limit
+        assert limit is not None
+        due_in = self._last_heard + limit - self._connection.now()
+        if due_in > 1e-6:
+            self._connection.later(due_in, self._check_idle)
+        elif not self._ended:
+            self._connection.close(*self._facts.idle_close)
+
+    def _view(self) -> View:
+        number = self._connection.number
+        return View(f"session-{number}", self._config, self._sequence)
+
+    def _noted_config(self) -> dict[str, object]:
+        redact = self._line.trace.redact
+        return {
+            key: redact(value) if isinstance(value, str) else value
+            for key, value in self._config.items()
+        }
+
+
+_CONTROL: dict[type, str] = {
+    Config: "config",
+    Keepalive: "keepalive",
+    Flush: "flush",
+    EndOfStream: "end",
+    Unintelligible: "unintelligible",
+}
+
+
+def _noted(said: Said) -> dict[str, Any]:
+    event = said.event
+    facts: dict[str, Any] = {"event": _NAMES[type(event)]}
+    for name in _NOTED:
+        value = getattr(event, name, None)
+        if value is not None:
+            facts[name] = value
+    if said.track is not None:
+        facts["track"] = said.track
+        facts["utterance"] = said.utterance
+    return facts

@@ -1,0 +1,112 @@
+"""What the server knows of one client across its connections.
+
+A listener serves one STT under test. Its line numbers the connection attempts, keeps the faults
+that have not happened yet, and knows all audio that may arrive (one track per stream), so every
+session can tell whose audio it hears. Audio that is not of any track is counted, and its position
+continues from session to session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+
+from sttkit.audio.speech import Speech
+from sttkit.audio.synth import render
+from sttkit.dialects.model import Dialect
+from sttkit.faults import Fault, Point
+from sttkit.scripting.model import Script
+from sttkit.session.plan import FaultPlan
+from sttkit.trace import Record, Trace
+
+_BEFORE_ACCEPT = frozenset({"refused", "unknown-host"})
+
+
+class Line:
+    """State shared by the connections of one listener.
+
+    Args:
+        script: faults and network.
+        dialect: what is spoken.
+        tracks: what is said, by name of the stream.
+        trace: where everything is noted.
+        rng: seeded; the only source of chance.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        dialect: Dialect,
+        tracks: Mapping[str, Speech],
+        trace: Trace,
+        rng: Random,
+    ) -> None:
+        self.script = script
+        self.dialect = dialect
+        self.tracks = dict(tracks)
+        self.trace = trace
+        self.rng = rng
+        self.plan = FaultPlan(script.placements())
+        self.attempts = 0
+        """Connection attempts so far, refused ones included."""
+        self.counted_s = 0.0
+        """Where unmarked audio continues, seconds."""
+
+    def pcm(self, sample_rate: int) -> dict[str, bytes]:
+        """All tracks as PCM at a rate."""
+        return {name: render(speech, sample_rate) for name, speech in self.tracks.items()}
+
+    def blocked_attempt(self, fault_id: str) -> bool:
+        """Whether the attempt that is about to begin must fail with ``fault_id`` before TCP does.
+
+        The shell asks when it can see attempts before they reach the listener; a failed attempt is
+        numbered and noted here, since no connection will be accepted for it.
+        """
+        number = self.attempts
+        faults = self.plan.due(
+            Point.CONNECTING, number + 1, number, only=lambda fault: fault.id == fault_id
+        )
+        if not faults:
+            return False
+        self.attempts += 1
+        self.trace.note("server", "attempt", number, outcome=fault_id)
+        self.trace.note("server", "point", number, point=Point.CONNECTING.value, n=number + 1)
+        self.note_fault(faults[0], Point.CONNECTING, number + 1, number, None)
+        return True
+
+    def begin_attempt(self) -> tuple[int, list[Fault]]:
+        """Number an accepted attempt; returns the faults at its beginning too."""
+        number = self.attempts
+        self.attempts += 1
+        self.trace.note("server", "attempt", number, outcome="accepted")
+        self.trace.note("server", "point", number, point=Point.CONNECTING.value, n=number + 1)
+        faults = self.plan.due(Point.CONNECTING, number + 1, number)
+        for fault in faults:
+            self.note_fault(fault, Point.CONNECTING, number + 1, number, None)
+        return number, faults
+
+    def note_fault(
+        self, fault: Fault, point: Point, n: int, conn: int, stream: str | None
+    ) -> None:
+        """Write down that ``fault`` takes effect."""
+        kind = fault.kind
+        self.trace.note(
+            "server",
+            "fault",
+            conn,
+            stream,
+            fault=str(fault),
+            id=fault.id,
+            point=point.value,
+            n=n,
+            breaks=kind.breaks,
+            deaf=kind.deaf,
+        )
+
+
+def blocks_before_accept(fault: Fault) -> bool:
+    """Whether a fault strikes before a connection can be accepted."""
+    return fault.id in _BEFORE_ACCEPT
+
+
+__all__ = ["Line", "Record", "blocks_before_accept"]

@@ -1,0 +1,55 @@
+"""Messages that no healthy server sends, made for a dialect."""
+
+from __future__ import annotations
+
+import json
+
+from sttkit.dialects.model import Dialect, Message, View
+from sttkit.events import Final, Interim
+
+HUGE_BYTES = 1 << 20
+NESTING = 100_000
+_NOISE = "\x01\x02\x7f\u0080\u07ff\uffff" * 20
+
+
+def malformed(fault_id: str, dialect: Dialect, view: View) -> list[Message]:
+    """The messages of a fault of the family *messages* that adds messages; else an empty list."""
+    if fault_id == "not-json":
+        return ["<html><body>502 Bad Gateway</body></html>"]
+    if fault_id == "json-array":
+        return ["[1, 2, 3]"]
+    if fault_id == "json-null":
+        return ["null"]
+    if fault_id == "wrong-types":
+        return list(dialect.wrong_types)
+    if fault_id == "unknown-type":
+        return [dialect.unknown]
+    if fault_id == "empty":
+        return [""]
+    if fault_id == "binary-for-text":
+        return [_flipped(message) for message in dialect.write(Interim("binary"), view)]
+    if fault_id == "text-for-binary":
+        return [_NOISE]
+    if fault_id == "huge":
+        return [_huge(dialect.unknown)]
+    if fault_id == "nested":
+        return ["[" * NESTING + "]" * NESTING]
+    if fault_id == "empty-transcript":
+        return dialect.write(Final(""), view)
+    return []
+
+
+def _flipped(message: Message) -> Message:
+    if isinstance(message, str):
+        return message.encode()
+    return message.decode("utf-8", "replace")
+
+
+def _huge(unknown: Message) -> Message:
+    text = unknown if isinstance(unknown, str) else unknown.decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = {}
+    value["padding"] = "x" * HUGE_BYTES
+    return json.dumps(value)

@@ -1,0 +1,157 @@
+"""The trace: what happened, from both sides of the wire, in one order.
+
+Server, driver and client all write into one `Trace`; the laws read nothing else. A record is plain
+data, so a trace can be printed, saved as JSON lines, hashed and compared.
+
+Kinds of records, and what their data holds:
+
+==================  ==============================================================================
+server
+==================  ==============================================================================
+attempt             a connection try: ``outcome`` accepted, refused or unknown-host
+request             method, path, query, headers (secrets removed) of an HTTP request
+response            status (101, an error, or a batch answer's), ``retry_after``
+config              the session's configuration, from the request and the first message
+ready               the session may take audio
+audio               ``spans``: (track, start, end, exact, silent), ``bytes``
+control             ``what``: keepalive, flush, end, config or unintelligible; ``text``
+sent                ``event`` and its fields, as the dialect-free vocabulary has it
+withheld            like ``sent``, for a message that a fault kept back
+injected            ``what``: a message that no healthy server sends
+point               ``point`` and ``n``: a named place was reached
+fault               ``fault``, ``point``, ``n``: a fault took effect
+close-sent          code, reason
+close-received      code, reason
+ping                a ping of the client was heard
+eof                 the client shut its direction
+lost                the transport is gone; ``by`` server or client
+==================  ==============================================================================
+
+==================  ==============================================================================
+client
+==================  ==============================================================================
+stream              a stream was opened
+push                ``track``, ``start``, ``end`` of the audio frames pushed in one go
+call                ``name`` flush, end_input, aclose …, ``took``, ``error``: a call that returned
+action              ``action``: a client action of the script begins
+event               ``type`` and the fields of a SpeechEvent
+error               an ``error`` event: ``recoverable`` and the error's facts
+metrics             ``audio_duration`` and more of a metrics_collected event
+ended               iteration ended: ``how`` stop, raised or cancelled, and the error's facts
+leak                a secret was seen: ``place`` and the text without it
+log                 a log record of level warning or higher
+census              what is still there: tasks, descriptors, threads, sessions
+loop-error          the event loop's exception handler was called
+blocked             the loop stood still: ``seconds`` and ``where``
+batch               a recognize() call returned: ``text`` or the error's facts
+==================  ==============================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+Side = Literal["server", "client"]
+
+REDACTED = "[redacted]"
+
+
+class Record(NamedTuple):
+    """One thing that happened.
+
+    Attributes:
+        at: seconds since the run began, on the run's own clock.
+        side: who saw it.
+        kind: see the module's table.
+        conn: number of the connection, from 0 in order of attempts; None where it concerns none.
+        stream: name of the stream under test, or None while it is not known.
+        data: JSON-ready facts.
+    """
+
+    at: float
+    side: Side
+    kind: str
+    conn: int | None
+    stream: str | None
+    data: Mapping[str, Any]
+
+
+class Trace:
+    """Records in the order they were written.
+
+    Args:
+        clock: current time in seconds, of any origin.
+        secrets: values that must never be stored; `redact` removes them.
+    """
+
+    def __init__(self, clock: Callable[[], float], *, secrets: tuple[str, ...] = ()) -> None:
+        self._clock = clock
+        self._origin = clock()
+        self._secrets = tuple(secret for secret in secrets if secret)
+        self.records: list[Record] = []
+        self._listeners: list[Callable[[Record], None]] = []
+
+    def now(self) -> float:
+        """Seconds since the trace began."""
+        return self._clock() - self._origin
+
+    def note(
+        self,
+        side: Side,
+        kind: str,
+        conn: int | None = None,
+        stream: str | None = None,
+        /,
+        **data: Any,
+    ) -> None:
+        """Append a record of this moment and tell the listeners."""
+        record = Record(self._clock() - self._origin, side, kind, conn, stream, data)
+        self.records.append(record)
+        for listener in self._listeners:
+            listener(record)
+
+    def listen(self, listener: Callable[[Record], None]) -> Callable[[], None]:
+        """Call ``listener`` with every further record; returns a function that stops it."""
+        self._listeners = [*self._listeners, listener]
+
+        def stop() -> None:
+            self._listeners = [other for other in self._listeners if other is not listener]
+
+        return stop
+
+    def redact(self, text: str) -> str:
+        """``text`` without any of the secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        return text
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether a secret stands in ``text``."""
+        return any(secret in text for secret in self._secrets)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def to_jsonl(self) -> str:
+        """The records as JSON lines, in microseconds resolution."""
+        return "".join(_line(record) for record in self.records)
+
+    def sha256(self) -> str:
+        """Hash of the whole trace: equal traces, equal runs."""
+        return hashlib.sha256(self.to_jsonl().encode()).hexdigest()
+
+
+def _line(record: Record) -> str:
+    entry = {"at": round(record.at, 6), "side": record.side, "kind": record.kind}
+    if record.conn is not None:
+        entry["conn"] = record.conn
+    if record.stream is not None:
+        entry["stream"] = record.stream
+    entry.update(record.data)
+    return json.dumps(entry, sort_keys=True, default=str) + "\n"
