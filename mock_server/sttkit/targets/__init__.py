@@ -1,0 +1,77 @@
+"""Targets: the plugins that can be judged, one file each with a `Target` named ``TARGET``.
+
+Built-in targets are the modules of this folder; other packages add theirs with an entry point in
+the group ``sttkit.targets``. A target need not be registered: see `load_target`. Loading a target
+imports no plugin, `build` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from importlib import metadata
+
+from sttkit.errors import UsageError, unknown_name
+from sttkit.targets.building import Description, build, describe
+from sttkit.targets.loading import as_target, load_object
+from sttkit.targets.model import Context, Place, Target
+
+__all__ = [
+    "Context",
+    "Description",
+    "Place",
+    "Target",
+    "build",
+    "describe",
+    "load_target",
+    "target_names",
+]
+
+_NOT_TARGETS = frozenset({"building", "loading", "model"})
+
+
+def target_names() -> tuple[str, ...]:
+    """Names of all registered targets: built in, then those of installed packages."""
+    return (*_built_in(), *sorted(_entry_points()))
+
+
+def load_target(spec: str, *, dialect: str | None = None) -> Target:
+    """The target that ``spec`` names.
+
+    Args:
+        spec: a registered name, ``module:factory`` or ``path/file.py:factory``. The factory is a
+            function that takes a `Context` and returns an STT, or a `Target`, or a function
+            without arguments that returns one. A function may have the attributes ``dialect``,
+            ``sample_rate``, ``updates``, ``expects``, ``package``, ``extra``, ``batch`` and
+            ``max_retry``; they mean what those of a `Target` do.
+        dialect: the wire protocol that it speaks, whatever else says so; ``custom_stt`` where
+            nothing does.
+
+    Raises:
+        UsageError: there is no such target, module, file or factory, or it is something else.
+        TargetError: there is one, and importing or calling it failed.
+    """
+    if spec in _built_in():
+        target = importlib.import_module(f"sttkit.targets.{spec}").TARGET
+        return as_target(target, spec, dialect=dialect)
+    entry = _entry_points().get(spec)
+    if entry is not None:
+        return as_target(load_object(entry.value, where=f"target {spec}"), spec, dialect=dialect)
+    if ":" in spec or spec.endswith(".py"):
+        return as_target(load_object(spec), spec, dialect=dialect)
+    unknown = unknown_name("target", spec, target_names())
+    raise UsageError(
+        unknown.problem,
+        expected=f"{unknown.expected}; or module:factory, or path/file.py:factory",
+        hint=unknown.hint,
+    )
+
+
+def _built_in() -> tuple[str, ...]:
+    return tuple(
+        sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in _NOT_TARGETS)
+    )
+
+
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    return {entry.name: entry for entry in metadata.entry_points(group="sttkit.targets")}

@@ -1,0 +1,109 @@
+"""From a `Target` to the STT under test, and what can be said about it in a report."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from sttkit.errors import SttkitError, TargetError
+from sttkit.targets.model import Context, Target
+from sttkit.trace import REDACTED
+
+if TYPE_CHECKING:
+    from livekit.agents import stt
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a report says about the plugin; None where it is not known.
+
+    Attributes:
+        class_path: module and name of the STT's class.
+        version: of the plugin's distribution, or what its package says.
+        livekit_agents: version of the framework.
+    """
+
+    class_path: str | None
+    version: str | None
+    livekit_agents: str | None
+
+
+def build(target: Target, context: Context) -> stt.STT[str]:
+    """The STT under test.
+
+    Raises:
+        TargetError: livekit or the plugin is not installed, the plugin's constructor raised, or
+            what was built is no STT. The message holds no secret.
+    """
+    where = f"target {target.name!r}"
+    try:
+        from livekit.agents import stt
+    except ModuleNotFoundError as error:
+        raise _missing(error, "livekit", where) from error
+    built, failure = _built(target, context, where)
+    if failure is not None:
+        raise failure
+    if not isinstance(built, stt.STT):
+        raise TargetError(
+            f"its factory returned {type(built).__name__}",
+            where=where,
+            expected="a livekit.agents.stt.STT",
+        )
+    return built
+
+
+def describe(target: Target, stt_obj: object | None = None) -> Description:
+    """Class and versions for a report; the class is only known of an STT that was built."""
+    made = type(stt_obj) if stt_obj is not None else None
+    version = _version_of(target.package)
+    if version is None and made is not None:
+        version = _said_by_package(made.__module__)
+    return Description(
+        class_path=f"{made.__module__}.{made.__qualname__}" if made is not None else None,
+        version=version,
+        livekit_agents=_version_of("livekit-agents"),
+    )
+
+
+def _built(
+    target: Target, context: Context, where: str
+) -> tuple[object, None] | tuple[None, SttkitError]:
+    # The failure is handed back, not raised: the plugin's own exception, which may hold the key,
+    # would become its context.
+    try:
+        return target.build(context), None
+    except SttkitError as error:
+        return None, error
+    except ModuleNotFoundError as error:
+        return None, _missing(error, target.extra, where)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        if context.api_key:
+            said = said.replace(context.api_key, REDACTED)
+        return None, TargetError(f"building the plugin failed with {said}", where=where)
+
+
+def _missing(error: ModuleNotFoundError, extra: str | None, where: str) -> TargetError:
+    hint = f"pip install 'sttkit[{extra}]'" if extra else "install the package that has it"
+    return TargetError(f"the module {error.name!r} is not installed", where=where, hint=hint)
+
+
+def _version_of(distribution: str) -> str | None:
+    if not distribution:
+        return None
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _said_by_package(module: str) -> str | None:
+    """``__version__`` of the nearest package around ``module``, ``livekit`` itself left out."""
+    while module and module not in ("livekit", "livekit.plugins"):
+        version = getattr(sys.modules.get(module), "__version__", None)
+        if isinstance(version, str):
+            return version
+        module = module.rpartition(".")[0]
+    return None

@@ -1,0 +1,143 @@
+"""Plugins that lose audio, count it wrongly, or say when and how surely it was heard wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+
+from livekit.agents import stt
+from livekit.agents.metrics import STTMetrics
+
+from .base import Stream, breaks
+
+
+@breaks("AUDIO-1", "none@idle")
+class Lossy(Stream):
+    """Drops every tenth frame."""
+
+    frames = 0
+
+    async def _send_audio(self, ws, pcm):
+        self.frames += 1
+        if self.frames % 10:
+            await super()._send_audio(ws, pcm)
+
+
+@breaks("AUDIO-1:doubled", "none@idle")
+class Stutter(Stream):
+    """Sends every tenth frame twice."""
+
+    frames = 0
+
+    async def _send_audio(self, ws, pcm):
+        self.frames += 1
+        await super()._send_audio(ws, pcm)
+        if not self.frames % 10:
+            await super()._send_audio(ws, pcm)
+
+
+@breaks("AUDIO-2", "none@mid-utterance+flush")
+class Hoarder(Stream):
+    """Sends chunks of 0.37 s, and keeps the rest to itself at a flush and at the end."""
+
+    rest = b""
+
+    async def _send_audio(self, ws, pcm):
+        self.rest += pcm
+        size = 2 * 5921
+        if len(self.rest) >= size:
+            chunk, self.rest = self.rest[:size], self.rest[size:]
+            await super()._send_audio(ws, chunk)
+
+
+@breaks("AUDIO-3", "close=1011@mid-utterance")
+class SlowStarter(Stream):
+    """Drops what it takes in the first second of a new session."""
+
+    sessions = 0
+
+    async def _greet(self, ws, deadline):
+        await super()._greet(ws, deadline)
+        self.sessions += 1
+        self.ready_at = asyncio.get_running_loop().time()
+
+    async def _send_audio(self, ws, pcm):
+        fresh = asyncio.get_running_loop().time() < self.ready_at + 1.0
+        if self.sessions == 1 or not fresh:
+            await super()._send_audio(ws, pcm)
+
+
+@breaks("USAGE-1", "none@idle")
+class DoubleEntry(Stream):
+    """Counts its audio twice."""
+
+    def _count(self, duration):
+        super()._count(2 * duration)
+
+
+@breaks("USAGE-2", "none@idle")
+class DoubleBilling(Stream):
+    """Reports the metrics that the base class makes of its usage once more."""
+
+    def _report_usage(self):
+        if self._unreported > 0:
+            metrics = STTMetrics(
+                label=self._stt.label,
+                request_id="",
+                timestamp=time.time(),
+                duration=0.0,
+                audio_duration=self._unreported,
+                streamed=True,
+            )
+            self._stt.emit("metrics_collected", metrics)
+        super()._report_usage()
+
+
+@breaks("USAGE-2:lost", "none@idle")
+class BackDoor(Stream):
+    """Hands its usage to the consumer past the base class, which makes no metrics of it."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.past: deque[stt.SpeechEvent] = deque()
+
+    def _report_usage(self):
+        if self._unreported > 0:
+            usage = stt.RecognitionUsage(audio_duration=self._unreported)
+            self._unreported = 0.0
+            self.past.append(
+                stt.SpeechEvent(type=stt.SpeechEventType.RECOGNITION_USAGE, recognition_usage=usage)
+            )
+
+    async def __anext__(self):
+        if self.past:
+            return self.past.popleft()
+        try:
+            return await super().__anext__()
+        except StopAsyncIteration:
+            if self.past:
+                return self.past.popleft()
+            raise
+
+
+@breaks("TIME-1", "close=1011@after-final")
+class Restarting(Stream):
+    """Passes on the times of each session as they are, from 0 again."""
+
+    def _data(self, message, text):
+        data = super()._data(message, text)
+        offset = getattr(self, "start_time_offset", 0.0)
+        data.start_time -= offset
+        data.end_time -= offset
+        return data
+
+
+@breaks("TIME-2", "none@idle")
+class Overconfident(Stream):
+    """Is surer than sure."""
+
+    def _data(self, message, text):
+        data = super()._data(message, text)
+        data.confidence = 1.7
+        return data

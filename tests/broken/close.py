@@ -1,0 +1,212 @@
+"""Plugins that do not end, end too early, or leave something behind."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from livekit.agents import APIConnectionError, APIError
+
+from .base import STT, Stream, breaks
+
+_left_behind: list[object] = []
+
+
+@breaks("CLOSE-1", "half-open@mid-utterance+aclose")
+class Clinging(Stream):
+    """Does not leave before the server has answered its close frame."""
+
+    goodbye = 60.0
+
+
+@breaks("CLOSE-2", "none@idle")
+class TaskLeaker(Stream):
+    """Starts a task for each session and forgets it."""
+
+    async def _greet(self, ws, deadline):
+        await super()._greet(ws, deadline)
+        _left_behind.append(asyncio.create_task(asyncio.sleep(3600.0), name="left behind"))
+
+
+@breaks("CLOSE-2:session", "none@idle")
+class SessionLeaker(Stream):
+    """Opens an HTTP session for each connection and never closes it."""
+
+    async def _dial(self, deadline):
+        session = aiohttp.ClientSession()
+        _left_behind.append(session)
+        response = await session.get(f"{self.setting.place.http}/health")
+        await response.read()
+        return await super()._dial(deadline)
+
+
+@breaks("CLOSE-3", "none@mid-utterance+aclose")
+class SoreLoser(Stream):
+    """Reports its own closing as an error."""
+
+    async def _run(self):
+        try:
+            await super()._run()
+        except asyncio.CancelledError:
+            self._emit_error(APIConnectionError("the connection was closed"), recoverable=False)
+            raise
+
+
+@breaks("CLOSE-4", "none@mid-utterance+aclose")
+class SleepingBeauty(Stream):
+    """Never wakes a consumer that waits while the stream is closed."""
+
+    closed = False
+
+    async def aclose(self):
+        self.closed = True
+        await super().aclose()
+
+    async def __anext__(self):
+        try:
+            return await super().__anext__()
+        except StopAsyncIteration:
+            if self.closed:
+                await asyncio.Event().wait()
+            raise
+
+
+@breaks("CLOSE-5", "none@mid-utterance+aclose-twice")
+class OnceOnly(Stream):
+    """Raises when it is closed again."""
+
+    closed = False
+
+    async def aclose(self):
+        if self.closed:
+            raise RuntimeError("the stream is closed already")
+        self.closed = True
+        await super().aclose()
+
+
+@breaks("CLOSE-6", "none@mid-utterance+cancel-consumer")
+class Translator(Stream):
+    """Makes the cancellation of a consumer an error of its own."""
+
+    async def __anext__(self):
+        try:
+            return await super().__anext__()
+        except asyncio.CancelledError:
+            raise APIConnectionError("the stream was interrupted") from None
+
+
+@breaks("CLOSE-6:retried", "none@mid-utterance+aclose")
+class Undead(Stream):
+    """Takes its own cancellation for a failure, and connects once more."""
+
+    cancelled = False
+
+    async def _run(self):
+        if self.cancelled:
+            ws = await self._dial(asyncio.get_running_loop().time() + 1.0)
+            await ws.close()
+            return
+        try:
+            await super()._run()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise APIConnectionError("the stream was cancelled") from None
+
+
+@breaks("CLOSE-7", "none@mid-utterance.2+end")
+class Hasty(Stream):
+    """Stops listening when it has sent its last audio."""
+
+    async def _watch(self, receiving, feeding):
+        await asyncio.wait((receiving, feeding), return_when=asyncio.FIRST_COMPLETED)
+        if receiving.done() or feeding.exception():
+            await super()._watch(receiving, feeding)
+
+
+@breaks("CLOSE-8", "mute-after-end@after-end")
+class Faithful(Stream):
+    """After the end of the input it waits for the server's end, for ever if need be."""
+
+    end_patience = 3600.0
+
+
+@breaks("CLOSE-9", "none@idle")
+class Returning(Stream):
+    """Opens another session after a normal end."""
+
+    async def _run(self):
+        await super()._run()
+        await super()._run()
+
+
+@breaks("CLOSE-10", "none@idle")
+class Hospitable(Stream):
+    """Takes audio, flushes and ends when it is all over, and drops them."""
+
+    def push_frame(self, frame):
+        if not self._input_ch.closed:
+            super().push_frame(frame)
+
+    def flush(self):
+        if not self._input_ch.closed:
+            super().flush()
+
+
+@breaks("CLOSE-10:flush", "none@mid-utterance+flush")
+class FinalFlusher(Stream):
+    """Takes a flush for the end of the input."""
+
+    def flush(self):
+        super().flush()
+        self._input_ch.close()
+
+
+@breaks("CLOSE-11", "none@mid-utterance+aclose")
+class Rude(Stream):
+    """Leaves by dropping the socket."""
+
+    async def _hang_up(self, ws, transport, *, in_order):
+        if transport is not None:
+            transport.abort()
+        await super()._hang_up(ws, transport, in_order=False)
+
+
+@breaks("CLOSE-12", "none@idle+end-at-once")
+class LateListener(Stream):
+    """Throws away what was pushed before the first connection was up."""
+
+    listening = False
+
+    async def _greet(self, ws, deadline):
+        await super()._greet(ws, deadline)
+        while not self.listening and not self._input_ch.empty():
+            self._input_ch.recv_nowait()
+        self.listening = True
+
+
+@breaks("CLOSE-14", "none@mid-utterance+close-http-session")
+class Insistent(Stream):
+    """Retries on an HTTP session that the application has closed."""
+
+    async def _run(self):
+        await super()._run()
+        if self.setting.http_session.closed and not self._input_ch.closed:
+            raise APIConnectionError("Session is closed")
+
+
+@breaks("ISOLATE-1", "reset@mid-utterance+second-stream")
+class Contagious(STT):
+    """The failure of one stream ends all streams of the STT."""
+
+    class _Stream(Stream):
+        async def _run(self):
+            try:
+                await super()._run()
+            except APIError:
+                assert isinstance(self._stt, STT)
+                for other in self._stt.streams:
+                    if other is not self:
+                        other._task.cancel()
+                raise
+
+    stream_class = _Stream
