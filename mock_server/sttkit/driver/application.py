@@ -1,0 +1,339 @@
+"""One stream under test, from ``stream()`` to the calls after its end.
+
+The application pushes audio, reads events, does what the script tells it to, ends its audio,
+closes the stream, and then tries what must be refused. Everything it sees goes into the trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from sttkit.audio.speech import Speech
+from sttkit.audio.synth import render
+from sttkit.driver.bench import Bench
+from sttkit.driver.collect import STREAM, Collector, did_not_return
+from sttkit.driver.cues import Cues, breaks_connection
+from sttkit.driver.microphone import FRAME_S, Microphone
+from sttkit.driver.settling import Settling
+from sttkit.driver.tracks import MAIN
+from sttkit.driver.waiting import abandon, call, call_now
+from sttkit.driver.watchdog import LoopBroken
+from sttkit.errors import TargetError
+from sttkit.faults import Point
+from sttkit.scripting.model import Script
+from sttkit.trace import Record
+
+if TYPE_CHECKING:
+    from livekit.agents import stt
+
+BEYOND_S = 2.0
+"""Waited beyond a limit, so that it shows whether the limit was only just missed."""
+
+
+def start_stream(bench: Bench, name: str) -> asyncio.Task[None]:
+    """Another stream on the bench's STT, running until it is over."""
+    task = asyncio.create_task(Application(bench, name).run(), name=f"sttkit-{name}")
+    bench.streams[name] = task
+    return task
+
+
+class Application:
+    """Plays the application to one stream.
+
+    The actions of `sttkit.driver.actions` call its methods.
+
+    Attributes:
+        bench: what it shares with the other streams of the run.
+        name: of the stream, in the trace.
+        stream: LiveKit's stream, once open.
+        reader: the task that reads the events, once open.
+        nap: seconds that the reader sleeps after the next event.
+    """
+
+    def __init__(self, bench: Bench, name: str) -> None:
+        self.bench = bench
+        self.name = name
+        self.speech = bench.tracks[name]
+        self.stream: stt.RecognizeStream
+        self.reader: asyncio.Task[None]
+        self.nap = 0.0
+        self.input_open = False
+        self.closing = False
+        self._reading_ends: str | None = None
+        self._over = asyncio.Event()  # iteration ended, or aclose() returned
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._collector = Collector(bench.trace)
+        self._microphone: Microphone
+        self._cues: Cues
+        self._settling = Settling(
+            self.speech,
+            bench.script.placements(),
+            bench.options.limits,
+            self.name,
+            waits=name == MAIN,
+        )
+        self._flush_marks = deque(_flush_marks(bench.script, self.speech, name))
+
+    # --- a stream's life ------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Open, talk, end, close, and try what must be refused.
+
+        Raises:
+            TargetError: the STT could not open its main stream.
+        """
+        from sttkit.driver.actions import perform
+
+        STREAM.set(self.name)
+        script = self.bench.script
+        self._cues = Cues(
+            script.client if self.name == MAIN else (),
+            self.name,
+            lambda action: perform(self, action),
+            asyncio.get_running_loop(),
+            copy_context(),
+            breaks=breaks_connection(script),
+        )
+        pcm = render(self.speech, self.bench.target.sample_rate)
+        stop_listening = self.bench.trace.listen(self._hear)
+        try:
+            if self._open(pcm):
+                await self._live()
+        finally:
+            stop_listening()
+            self._cues.stop()
+            await self._stop_tasks()
+
+    def _open(self, pcm: bytes) -> bool:
+        from livekit.agents import APIConnectOptions
+
+        bench, conn = self.bench, self.bench.options.conn
+        options = APIConnectOptions(
+            max_retry=conn.max_retry, retry_interval=conn.retry_interval, timeout=conn.timeout
+        )
+        try:
+            self.stream = bench.plugin.stream(conn_options=options)
+        except Exception as error:
+            facts = self._collector.failure(error, "stream", self.name)
+            if self.name == MAIN:
+                raise TargetError(
+                    f"stream() raised {facts['type']}: {facts['message']}",
+                    where=bench.target.name,
+                    expected="a stream",
+                ) from None
+            bench.trace.note(
+                "client", "call", None, self.name, name="stream", took=0.0, error=facts
+            )
+            return False
+        bench.trace.note("client", "stream", None, self.name)
+        self._microphone = Microphone(pcm, bench.target.sample_rate, bench.options.pace)
+        self.input_open = True
+        self.reader = asyncio.create_task(self._read(), name=f"sttkit-{self.name}-reader")
+        self._cues.opened()
+        return True
+
+    async def _live(self) -> None:
+        try:
+            await self._talk()
+            await self._finish()
+        except LoopBroken as broken:  # a call into the plugin never came back by itself
+            facts = self._collector.failure(broken, "run", self.name)
+            self.bench.trace.note(
+                "client", "call", None, self.name, name="run", took=0.0, error=facts
+            )
+            if not self.closing:
+                await self.aclose()
+
+    async def _talk(self) -> None:
+        """Push the scripted speech, and go on as long as something is to be learned."""
+        microphone = self._microphone
+        core_end = self.speech.core_end
+        while self.input_open:
+            # Positions are whole samples, ends of speech are not.
+            said = microphone.exhausted or microphone.position >= core_end - 1e-4
+            if said:
+                if microphone.exhausted or self._settling.settled(self.bench.trace.now()):
+                    return
+                microphone.slow_down()
+            await microphone.until_due()
+            if self.input_open:
+                self.push(FRAME_S, until=None if said else core_end)
+
+    async def _finish(self) -> None:
+        limits = self.bench.options.limits
+        if self.input_open and not self.closing:
+            self.end_input()
+        await self._wait_over(limits.end_of_input + BEYOND_S)
+        await self._let_actions_finish()
+        if not self.closing:
+            await self.aclose()
+        if not self.reader.done():
+            await asyncio.wait({self.reader}, timeout=limits.end_after_server)
+        if not self.reader.done():
+            self._reading_ends = "given up"
+            self.bench.trace.note(
+                "client",
+                "call",
+                None,
+                self.name,
+                name="__anext__",
+                took=limits.end_after_server,
+                error=did_not_return(),
+            )
+            await abandon([self.reader])
+        self._call_late()
+
+    def _call_late(self) -> None:
+        """What an application may still do by mistake after the end, and must hear of."""
+        frame = self._microphone.spare()
+        self._call_now("late:push_frame", lambda: self.stream.push_frame(frame))
+        self._call_now("late:flush", self.stream.flush)
+        self._call_now("late:end_input", self.stream.end_input)
+
+    # --- what actions are made of ---------------------------------------------------------------
+
+    def push(self, seconds: float, *, until: float | None = None) -> None:
+        """Push so many seconds of audio in one go."""
+        if not self.input_open:
+            return
+        begin = self._microphone.position
+        frames = self._microphone.take(seconds, until=until)
+        try:
+            for frame in frames:
+                self.stream.push_frame(frame)
+        except Exception as error:  # the stream is over before its reader has heard of it
+            facts = self._collector.failure(error, "push_frame", self.name)
+            self.bench.trace.note(
+                "client", "call", None, self.name, name="push_frame", took=0.0, error=facts
+            )
+            self.input_open = False
+            return
+        end = self._microphone.position
+        self.bench.trace.note(
+            "client", "push", None, self.name, track=self.name, start=begin, end=end
+        )
+        self._cues.pushed(end)
+        self._flush_at_marks(end)
+
+    def push_all(self) -> None:
+        """Push the whole scripted speech in one go."""
+        self.push(self.speech.core_end)
+
+    def hold(self, seconds: float) -> None:
+        """Push nothing for so long."""
+        self._microphone.hold(seconds)
+
+    def flush(self) -> None:
+        """Ask for pending finals."""
+        self._call_now("flush", self.stream.flush)
+
+    def end_input(self) -> None:
+        """End the audio."""
+        self.input_open = False
+        self._call_now("end_input", self.stream.end_input)
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        self.closing = True
+        self.input_open = False
+        await call(
+            self.bench.trace,
+            "aclose",
+            self.stream.aclose(),
+            bound=2 * self.bench.options.limits.aclose,
+            stream=self.name,
+        )
+        self._over.set()
+
+    async def cancel_reader(self) -> None:
+        """Cancel the task that waits for events; it never iterates again."""
+        self._reading_ends = "cancelled"
+        self.reader.cancel()
+        await asyncio.wait({self.reader}, timeout=BEYOND_S)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the talking; it is finished before the stream's end is judged."""
+        task = asyncio.create_task(work, name=f"sttkit-{self.name}-action")
+        self._tasks.add(task)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        how, error = "stop", None
+        try:
+            iterator = self.stream.__aiter__()
+            while True:
+                event = await iterator.__anext__()
+                self._collector.event(event, self.name)
+                if self.nap:
+                    nap, self.nap = self.nap, 0.0
+                    await asyncio.sleep(nap)
+        except StopAsyncIteration:
+            pass
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as raised:
+            # A CancelledError that nobody here asked for leaked out of the plugin.
+            ours = isinstance(raised, asyncio.CancelledError) and self._reading_ends is not None
+            how, error = "cancelled" if ours else "raised", raised
+        finally:
+            self.input_open = False
+            self._over.set()
+        if self._reading_ends == "given up":
+            return
+        facts = self._collector.failure(error, "iteration", self.name) if error else None
+        self.bench.trace.note("client", "ended", None, self.name, how=how, error=facts)
+
+    # --- the rest -------------------------------------------------------------------------------
+
+    def _hear(self, record: Record) -> None:
+        self._cues.hear(record)
+        if self.input_open:
+            self._settling.hear(record, self._microphone.position)
+
+    def _flush_at_marks(self, position: float) -> None:
+        while self._flush_marks and self._flush_marks[0] <= position:
+            self._flush_marks.popleft()
+            wanted = position <= self.speech.core_end or self._settling.awaits(Point.FLUSH)
+            if wanted and self.input_open:
+                self.flush()
+
+    def _call_now(self, name: str, function: Callable[[], object]) -> None:
+        call_now(self.bench.trace, name, function, stream=self.name)
+
+    async def _wait_over(self, bound: float) -> None:
+        waiting = asyncio.ensure_future(self._over.wait())
+        try:
+            await asyncio.wait({waiting}, timeout=bound)
+        finally:
+            waiting.cancel()
+
+    async def _let_actions_finish(self) -> None:
+        if self._tasks:
+            bound = 4 * self.bench.options.limits.aclose
+            done, _ = await asyncio.wait(self._tasks, timeout=bound)
+            for task in done:
+                task.result()
+
+    async def _stop_tasks(self) -> None:
+        tasks = set(self._tasks)
+        if hasattr(self, "reader"):
+            if self._reading_ends is None:
+                self._reading_ends = "given up"
+            tasks.add(self.reader)
+        await abandon(tasks)
+
+
+def _flush_marks(script: Script, speech: Speech, name: str) -> list[float]:
+    """Where to flush so that faults at ``flush`` can happen: in the middle of each last word."""
+    at_flush = any(placed.point is Point.FLUSH for placed in script.faults)
+    flushes = any(step.do == "flush" and step.at.point is not Point.FLUSH for step in script.client)
+    if name != MAIN or not at_flush or flushes:
+        return []
+    return [
+        (utterance.words[-1].start + utterance.words[-1].end) / 2 for utterance in speech.utterances
+    ]

@@ -1,0 +1,160 @@
+"""The census: what is still there once a run is over."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sttkit.driver.watchdog import THREAD_NAME
+
+SETTLE_S = 0.5
+_POLL_S = 0.02
+_TURNS = 5
+_KIT = Path(__file__).resolve().parent.parent
+_SUBJECTS = frozenset({"controls", "targets"})
+"""Parts of the kit that hold plugins under test; their tasks count."""
+_DESCRIPTORS = (Path("/proc/self/fd"), Path("/dev/fd"))
+
+
+@dataclass(frozen=True)
+class Census:
+    """What was still there.
+
+    Attributes:
+        tasks: unfinished tasks other than the kit's own, by coroutine.
+        fds: file descriptors, the server's own sockets left out.
+        threads: names of threads.
+        sessions: aiohttp sessions that were not closed.
+        open_connections: connections still held by the client, as the server sees it.
+    """
+
+    tasks: tuple[str, ...]
+    fds: int
+    threads: tuple[str, ...]
+    sessions: int
+    open_connections: int
+
+    def exceeds(self, before: Census) -> bool:
+        """Whether there is more of anything than before."""
+        return (
+            len(self.tasks) > len(before.tasks)
+            or self.fds > before.fds
+            or len(self.threads) > len(before.threads)
+            or self.sessions > before.sessions
+            or self.open_connections > before.open_connections
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """JSON-ready facts for a record."""
+        facts = asdict(self)
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in facts.items()}
+
+
+async def take(
+    open_connections: Callable[[], int], port: int, *, before: Census | None = None
+) -> Census:
+    """Let the loop come to rest, then count.
+
+    Args:
+        open_connections: asks the server.
+        port: the server's; sockets bound to it are the server's own.
+        before: an earlier census; as soon as there is no more than then, nothing is waited for.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + SETTLE_S
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    gc.collect()  # finalizers report to the loop what was never closed or retrieved
+    # Nobody tells when a loop has come to rest, so it has to be asked again and again.
+    while not _at_rest(open_connections(), port, before) and loop.time() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(_POLL_S)
+    gc.collect()
+    await asyncio.sleep(0)
+    return Census(
+        tasks=tuple(sorted(_tasks())),
+        fds=sum(1 for _ in _descriptors(port)),
+        threads=tuple(
+            sorted(thread.name for thread in threading.enumerate() if thread.name != THREAD_NAME)
+        ),
+        sessions=_unclosed_sessions(),
+        open_connections=open_connections(),
+    )
+
+
+def _at_rest(connections: int, port: int, before: Census | None) -> bool:
+    if before is None:
+        return connections == 0
+    return (
+        connections <= before.open_connections
+        and sum(1 for _ in _tasks()) <= len(before.tasks)
+        and sum(1 for _ in _descriptors(port)) <= before.fds
+    )
+
+
+def _tasks() -> Iterator[str]:
+    current = asyncio.current_task()
+    for task in asyncio.all_tasks():
+        coroutine: Any = task.get_coro()
+        if task is current or _is_kits(getattr(coroutine, "cr_code", None)):
+            continue
+        name = getattr(coroutine, "__qualname__", None) or type(coroutine).__name__
+        # Numbered default names would make every task look new.
+        given = task.get_name()
+        yield name if given.startswith("Task-") else f"{name} ({given})"
+
+
+def _is_kits(code: Any) -> bool:
+    if code is None:
+        return False
+    try:
+        inside = Path(code.co_filename).resolve().relative_to(_KIT)
+    except ValueError:
+        return False
+    return inside.parts[0] not in _SUBJECTS
+
+
+def _descriptors(server_port: int) -> Iterator[int]:
+    """Open descriptors, but for sockets on the server's port."""
+    for fd in _listed():
+        try:
+            is_socket = stat.S_ISSOCK(os.fstat(fd).st_mode)
+        except OSError:  # the one that the listing itself used
+            continue
+        if not is_socket or _port_of(fd) != server_port:
+            yield fd
+
+
+def _listed() -> Iterable[int]:
+    for folder in _DESCRIPTORS:
+        try:
+            return [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()]
+        except OSError:
+            continue
+    return range(1024)
+
+
+def _port_of(fd: int) -> int | None:
+    with socket.socket(fileno=os.dup(fd)) as sock:
+        try:
+            name = sock.getsockname()
+        except OSError:
+            return None
+    return name[1] if isinstance(name, tuple) and len(name) > 1 else None
+
+
+def _unclosed_sessions() -> int:
+    from aiohttp import ClientSession
+
+    return sum(
+        1
+        for thing in gc.get_objects()
+        if issubclass(type(thing), ClientSession) and not thing.closed
+    )

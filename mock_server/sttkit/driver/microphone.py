@@ -1,0 +1,91 @@
+"""The audio of one stream, cut into frames and paced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from livekit import rtc
+
+FRAME_S = 0.02
+
+
+class Microphone:
+    """Hands out audio frames and says when the next one is due.
+
+    Audio position and time are tied: a burst runs ahead and is followed by a gap, and after a pause
+    or a blocked loop the clock, not the position, moves on.
+
+    Args:
+        pcm: s16le mono.
+        sample_rate: of the audio, Hz.
+        pace: seconds of audio per second; 0 for as fast as the loop turns.
+    """
+
+    def __init__(self, pcm: bytes, sample_rate: int, pace: float) -> None:
+        self._pcm = pcm
+        self._rate = sample_rate
+        self._total = len(pcm) // 2
+        self._sample = 0
+        self._pace = pace
+        self._loop = asyncio.get_running_loop()
+        self._due = self._loop.time()
+
+    @property
+    def position(self) -> float:
+        """Seconds of audio handed out."""
+        return self._sample / self._rate
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is no audio left."""
+        return self._sample >= self._total
+
+    def slow_down(self) -> None:
+        """Go on at real pace if the pace was free: now time matters, not the amount of audio."""
+        if not self._pace:
+            self._pace = 1.0
+            self._due = self._loop.time()
+
+    def hold(self, seconds: float) -> None:
+        """Be silent for so long."""
+        self._due = max(self._due, self._loop.time()) + seconds
+
+    async def until_due(self) -> None:
+        """Wait until the next frame is due; always lets the loop turn."""
+        await asyncio.sleep(max(0.0, self._due - self._loop.time()))
+        if self._due - self._loop.time() > FRAME_S / 4:  # held meanwhile
+            await self.until_due()
+
+    def take(self, seconds: float, *, until: float | None = None) -> list[rtc.AudioFrame]:
+        """The frames of the next ``seconds``, not beyond the position ``until``."""
+        last = min(self._sample + round(seconds * self._rate), self._total)
+        if until is not None:
+            last = min(last, max(round(until * self._rate), self._sample))
+        frames = list(self._frames(last))
+        if self._pace:
+            self._due += sum(frame.samples_per_channel for frame in frames) / (
+                self._rate * self._pace
+            )
+        return frames
+
+    def spare(self) -> rtc.AudioFrame:
+        """A frame that is not part of what is said: for calls that must be refused."""
+        self._sample = 0
+        return next(self._frames(1))
+
+    def _frames(self, last: int) -> Iterator[rtc.AudioFrame]:
+        from livekit import rtc
+
+        size = round(FRAME_S * self._rate)
+        while self._sample < last:
+            end = min(self._sample + size, last)
+            yield rtc.AudioFrame(
+                data=self._pcm[2 * self._sample : 2 * end],
+                sample_rate=self._rate,
+                num_channels=1,
+                samples_per_channel=end - self._sample,
+            )
+            self._sample = end
