@@ -265,7 +265,7 @@ async def test_a_plugin_that_cannot_be_built_cannot_be_run() -> None:
     target = tiny(max_retry=1)
     broken = type(target)("tiny", "custom_stt", lambda _: 1 / 0)  # type: ignore[arg-type,return-value]
     async with TinyServer(trace, tracks_of(Script(SAID), LIMITS)) as server:
-        with pytest.raises(TargetError, match="could not be built: ZeroDivisionError"):
+        with pytest.raises(TargetError, match="building the plugin failed with ZeroDivisionError"):
             await drive(broken, Script(SAID), RunOptions(), listener=server, trace=trace)
 
 
