@@ -65,7 +65,9 @@ async def set_up(
     Raises:
         TargetError: the plugin could not be built.
     """
-    async with _lending() as lent:
+    async with AsyncExitStack() as stack:
+        with observation.excused():  # the first HTTP session of a process reads all certificates
+            lent = await stack.enter_async_context(_lending())
 
         async def close_http() -> None:
             for session in lent:

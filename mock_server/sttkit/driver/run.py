@@ -17,6 +17,7 @@ from sttkit.driver.observe import observing
 from sttkit.driver.options import CANARY, RunOptions
 from sttkit.driver.tracks import AFTER, MAIN, SECOND, tracks_of
 from sttkit.driver.waiting import abandon, error_of
+from sttkit.errors import TargetError
 from sttkit.errors import UsageError
 from sttkit.scripting.model import Script
 from sttkit.targets.model import Target
@@ -27,6 +28,20 @@ __all__ = ["CANARY", "RunOptions", "drive", "drive_batch", "tracks_of"]
 RERUNS = 2
 """Runs after a census that found something: a pool does not grow with them, a leak does."""
 _MARGIN_S = 30.0
+
+
+def load_framework() -> None:
+    """Import livekit-agents, which takes seconds, before anything is timed.
+
+    Raises:
+        TargetError: it is not installed.
+    """
+    try:
+        import_module("livekit.agents")
+    except ModuleNotFoundError as error:
+        raise TargetError(
+            f"the module {error.name!r} is not installed", hint="pip install 'sttkit[livekit]'"
+        ) from None
 
 
 async def drive(
@@ -66,7 +81,7 @@ async def _drive(
     if not trace.holds_secret(options.api_key):
         raise UsageError("the trace would keep the API key", expected="the key among its secrets")
     # Both take seconds, which must not look like a loop that a plugin blocks.
-    import_module("livekit.agents")
+    load_framework()
     for speech in tracks_of(script, options.limits).values():
         render(speech, target.sample_rate)
 

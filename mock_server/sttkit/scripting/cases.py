@@ -64,9 +64,7 @@ def parse_case(text: str) -> Case:
     """
     spelled, *actions = text.strip().split("+")
     if not spelled:
-        raise UsageError(
-            f"an empty case id {text!r}", expected="fault[=param]@point[.n][+action]*"
-        )
+        raise UsageError(f"an empty case id {text!r}", expected="fault[=param]@point[.n][+action]*")
     faults = tuple(parse_placed(part, where=f"case {text!r}") for part in spelled.split("/"))
     if len(faults) > 4:
         raise UsageError(f"{len(faults)} faults in one case", expected="at most 4")

@@ -129,8 +129,10 @@ def script(
     for step in client:
         if step.do not in ACTIONS:
             raise unknown_name("action", step.do, ACTIONS)
+    said = said if said is not None else silence(1.0)
     return Script(
-        said if said is not None else silence(1.0, seed=seed),
+        # One seed decides all, the audio included, as it does in a YAML script.
+        replace(said, seed=seed) if seed else said,
         tuple(faults),
         tuple(client),
         dialect,

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sttkit.audio.speech import Speech, from_items
+from sttkit.audio.speech import Speech, from_items, to_items
 from sttkit.errors import ScriptError, UsageError, unknown_name
 from sttkit.faults import Fault, Placed, Point, kind_of
 from sttkit.faults.placing import Connection, place
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import yaml
 
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
 _KEYS = ("sttkit", "dialect", "speech", "client", "faults", "network", "seed")
 
 
@@ -63,7 +64,7 @@ def parse_script(text: str, *, name: str = "<script>", base: Path | None = None)
             where=(version or document.root).where,
             expected="sttkit: 1",
         )
-    seed = root["seed"].integer() if "seed" in root else 0
+    seed = root["seed"].integer(least=0, most=2**64 - 1) if "seed" in root else 0
     return Script(
         speech=_speech(root.get("speech"), document.root, seed, base),
         faults=tuple(_fault(node) for node in root["faults"].items()) if "faults" in root else (),
@@ -81,7 +82,7 @@ def dump_script(script: Script) -> str:
     document: dict[str, Any] = {"sttkit": 1}
     if script.dialect:
         document["dialect"] = script.dialect
-    document["speech"] = _speech_items(script.speech)
+    document["speech"] = to_items(script.speech)
     if script.client:
         document["client"] = [_step_item(step) for step in script.client]
     if script.faults:
@@ -114,7 +115,12 @@ class _Node:
     def data(self) -> Any:
         import yaml
 
-        return yaml.SafeLoader("").construct_document(self.node)
+        try:
+            return yaml.SafeLoader("").construct_document(self.node)
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
+            # A date in February's sixth week, a number of 5,000 digits, a list as a key.
+            problem = getattr(error, "problem", None) or error
+            raise ScriptError(f"a value that is none ({problem})", where=self.where) from None
 
     @property
     def form(self) -> str:
@@ -152,10 +158,12 @@ class _Node:
             raise ScriptError(f"{value!r}", where=self.where, expected="text")
         return value
 
-    def integer(self) -> int:
+    def integer(self, *, least: int, most: int) -> int:
         value = self.data()
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ScriptError(f"{value!r}", where=self.where, expected="a whole number")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ScriptError(
+                f"{value!r}", where=self.where, expected=f"a whole number from {least} to {most}"
+            )
         return value
 
     def seconds(self) -> float:
@@ -172,7 +180,12 @@ class _Document:
         if len(text) > MAX_BYTES:
             raise ScriptError("too large", where=name, expected=f"at most {MAX_BYTES} bytes")
         try:
+            depth = 0
             for event in yaml.parse(text, Loader=yaml.SafeLoader):
+                depth += isinstance(event, yaml.CollectionStartEvent)
+                depth -= isinstance(event, yaml.CollectionEndEvent)
+                if depth > MAX_DEPTH:  # each level costs the parser more than the one before
+                    raise ScriptError("nested too deeply", where=_place(name, event.start_mark))
                 if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                     raise ScriptError(
                         "an anchor or alias",
@@ -211,13 +224,21 @@ def _speech(node: _Node | None, root: _Node, seed: int, base: Path | None) -> Sp
         raise ScriptError(
             "no speech", where=root.where, expected="speech: a list of {say: …} and {pause: …}"
         )
+    items: list[Mapping[str, object]] = []
     for item in node.items():
         if item.form != "mapping":
             raise ScriptError(
                 f"a {item.form}", where=item.where, expected="{say: …}, {pause: …} or {wav: …}"
             )
+        # What is said is text as it stands: "yes" and "007" are words here.
+        said = {
+            key.value: value.value
+            for key, value in item.node.value
+            if key.value == "say" and value.id == "scalar"
+        }
+        items.append({**item.data(), **said})
     try:
-        return from_items(node.data(), seed=seed, base=base)
+        return from_items(items, seed=seed, base=base)
     except ScriptError as error:
         raise ScriptError(
             f"{error.where}: {error.problem}" if error.where else error.problem,
@@ -234,7 +255,12 @@ def _fault(node: _Node) -> Placed:
     if fault_node is None:
         raise ScriptError("no fault is named", where=node.where, expected="{fault: …, at: …}")
     named = _Node(node._name, fault_node)
-    kind = kind_of(named.text(), where=named.where)
+    try:
+        kind = kind_of(named.text())
+    except UsageError as error:
+        raise ScriptError(
+            error.problem, where=named.where, expected=error.expected, hint=error.hint
+        ) from None
     parameter = kind.parameter.name if kind.parameter else None
     fields = node.fields((*every_key, parameter) if parameter else every_key)
     if "at" not in fields:
@@ -243,13 +269,14 @@ def _fault(node: _Node) -> Placed:
             where=node.where,
             expected="at: one of " + ", ".join(point.value for point in kind.points),
         )
+    n = _occurrence(fields)
     connection: Connection = fields["connection"].data() if "connection" in fields else "next"
     param = fields[parameter].data() if parameter and parameter in fields else None
     try:
         return place(
             Fault(kind.id, param),
             fields["at"].text(),
-            n=fields["n"].integer() if "n" in fields else 1,
+            n=n,
             connection=connection,
         )
     except UsageError as error:
@@ -264,9 +291,7 @@ def _step(node: _Node) -> Step:
         raise ScriptError("nothing is done", where=node.where, expected="do: an action")
     action = fields["do"].text()
     if action not in ACTIONS:
-        raise ScriptError(
-            str(unknown_name("action", action, ACTIONS)), where=fields["do"].where
-        )
+        raise ScriptError(str(unknown_name("action", action, ACTIONS)), where=fields["do"].where)
     return Step(action, _cue(fields["at"]) if "at" in fields else Cue())
 
 
@@ -285,7 +310,11 @@ def _cue(node: _Node) -> Cue:
         raise ScriptError(
             str(unknown_name("point", name, [p.value for p in Point])), where=fields["point"].where
         ) from None
-    return Cue(point, fields["n"].integer() if "n" in fields else 1)
+    return Cue(point, _occurrence(fields))
+
+
+def _occurrence(fields: Mapping[str, _Node]) -> int:
+    return fields["n"].integer(least=1, most=1000) if "n" in fields else 1
 
 
 def _network(node: _Node) -> Network:
@@ -294,19 +323,6 @@ def _network(node: _Node) -> Network:
 
 
 # --- writing ----------------------------------------------------------------------------------
-
-
-def _speech_items(speech: Speech) -> list[Mapping[str, object]]:
-    if speech.recording is not None:
-        words = [{"text": w.text, "start": w.start, "end": w.end} for w in speech.words()]
-        return [{"wav": str(speech.recording), "words": words}]
-    items: list[Mapping[str, object]] = []
-    core = speech.utterances[: speech.core]
-    for index, utterance in enumerate(core):
-        if index:
-            items.append({"pause": round(utterance.start - core[index - 1].end, 3)})
-        items.append({"say": utterance.text})
-    return items or [{"pause": speech.duration}]
 
 
 def _step_item(step: Step) -> dict[str, Any]:

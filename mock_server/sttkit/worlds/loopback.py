@@ -7,37 +7,21 @@ shorter connection options than LiveKit's defaults, since its time is ours.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from importlib import metadata
+from dataclasses import replace
 
 from sttkit.dialects import load_dialect
 from sttkit.driver.options import CANARY, RunOptions
-from sttkit.driver.run import drive, drive_batch
+from sttkit.driver.run import drive, drive_batch, load_framework
 from sttkit.driver.tracks import tracks_of
-from sttkit.faults import Point
-from sttkit.laws.model import ConnOptions, Limits, Run, Subject
+from sttkit.laws.model import ConnOptions, Limits
 from sttkit.scripting.model import Script
 from sttkit.server.fake import TEST_HOST, FakeServer
 from sttkit.targets.model import Target
 from sttkit.trace import Trace
+from sttkit.worlds.played import Played, is_batch, run_of
 
 CONN_OPTIONS = ConnOptions(max_retry=3, retry_interval=0.3, timeout=2.0)
 """Connection options of this world."""
-
-
-@dataclass(frozen=True)
-class Played:
-    """A script that was played to a plugin.
-
-    Attributes:
-        run: what the laws are given.
-        trace: all that happened, both sides.
-        wall_s: how long it took, seconds.
-    """
-
-    run: Run
-    trace: Trace
-    wall_s: float
 
 
 def play(
@@ -69,6 +53,7 @@ async def play_here(
     pace: float = 1.0,
 ) -> Played:
     """Like `play`, on the running event loop."""
+    load_framework()
     loop = asyncio.get_running_loop()
     options = RunOptions(
         conn=conn or CONN_OPTIONS, limits=limits or Limits.loopback(), pace=pace, api_key=CANARY
@@ -82,34 +67,8 @@ async def play_here(
         if any(placed.fault.id == "unknown-host" for placed in script.faults):
             # An address has no name to resolve.
             listener.place = replace(listener.place, host=TEST_HOST)
-        in_batch = any(placed.point is Point.BATCH for placed in script.faults)
-        go = drive_batch if in_batch else drive
+        go = drive_batch if is_batch(script) else drive
         await go(target, script, options, listener=listener, trace=trace)
     finally:
         await server.aclose()
-    run = Run(
-        script=script,
-        records=tuple(trace.records),
-        facts=dialect.facts,
-        errors=dict(dialect.errors),
-        options=options.conn,
-        limits=options.limits,
-        subject=Subject(
-            name=target.name,
-            framework=framework_version(),
-            max_retry=target.max_retry,
-            updates=tuple(target.expects.items()),
-        ),
-        world="loopback",
-    )
-    return Played(run, trace, loop.time() - began)
-
-
-def framework_version() -> tuple[int, ...]:
-    """Version of the installed livekit-agents, as numbers."""
-    numbers = []
-    for part in metadata.version("livekit-agents").split("."):
-        if not part.isdecimal():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
+    return Played(run_of(target, script, dialect, options, trace), trace, loop.time() - began)

@@ -1,0 +1,87 @@
+"""What a test asks for by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sttkit.errors import SttkitError
+from sttkit.pytest_plugin.report import unfired_message
+from sttkit.pytest_plugin.server import SttServer
+from sttkit.pytest_plugin.transcribe import SttOptions, Transcribe
+from sttkit.pytest_plugin.under_test import UnderTest
+
+DEFAULT_TARGET = "custom_stt"
+INI_TARGET = "sttkit_target"
+SCRIPT_MARKER = "stt_script"
+TARGET_MARKER = "stt_plugin"
+
+SERVER = pytest.StashKey[SttServer]()
+"""Where hooks find the server of a test."""
+
+
+@pytest.fixture
+def stt_plugin(request: pytest.FixtureRequest) -> object:
+    """The plugin under test; override it to test your own.
+
+    Return a target's name, a `sttkit.targets.model.Target`, or a function that takes a `Context`
+    and returns an STT.
+    """
+    # Precedence: an overriding fixture (then this one does not run), the marker nearest to the
+    # test, the command line, the ini file.
+    marker = request.node.get_closest_marker(TARGET_MARKER)
+    if marker is not None:
+        if len(marker.args) != 1 or marker.kwargs:
+            pytest.fail(
+                f"@pytest.mark.{TARGET_MARKER}: wrong arguments; "
+                f'expected one target, as in @pytest.mark.{TARGET_MARKER}("deepgram")',
+                pytrace=False,
+            )
+        return marker.args[0]
+    return request.config.getoption("--sttkit-target") or request.config.getini(INI_TARGET)
+
+
+@pytest.fixture
+def stt_options() -> SttOptions:
+    """How `transcribe` drives the plugin; override it to change that for many tests."""
+    return SttOptions()
+
+
+@pytest.fixture
+def stt_server(request: pytest.FixtureRequest, stt_plugin: object) -> Iterator[SttServer]:
+    """The fake server of this test: ``play`` says what it does to its clients."""
+    folders = (request.path.parent, request.config.rootpath)
+    server = SttServer(UnderTest(stt_plugin), folders)
+    request.node.stash[SERVER] = server
+    # Precedence: what the test itself plays, the marker nearest to it.
+    marker = request.node.get_closest_marker(SCRIPT_MARKER)
+    if marker is not None:
+        _play_marked(server, marker)
+    yield server
+    if not server.is_settled and not server.is_listening:
+        # A fixture held the server open until now.
+        message = unfired_message(server)
+        if message:
+            pytest.fail(message, pytrace=False)
+
+
+@pytest.fixture
+def transcribe(stt_server: SttServer, stt_options: SttOptions) -> Transcribe:
+    """Call it to drive the plugin under test through what ``stt_server`` plays."""
+    return Transcribe(stt_server, stt_options)
+
+
+def _play_marked(server: SttServer, marker: pytest.Mark) -> None:
+    unknown = set(marker.kwargs) - {"seed", "allow_unfired"}
+    if len(marker.args) != 1 or unknown:
+        pytest.fail(
+            f"@pytest.mark.{SCRIPT_MARKER}: wrong arguments; expected one script, and perhaps "
+            "seed= and allow_unfired=, as in "
+            f'@pytest.mark.{SCRIPT_MARKER}("reset@mid-utterance.2", seed=1)',
+            pytrace=False,
+        )
+    try:
+        server.play(marker.args[0], **marker.kwargs)
+    except SttkitError as error:
+        pytest.fail(f"@pytest.mark.{SCRIPT_MARKER}: {error}", pytrace=False)

@@ -1,0 +1,122 @@
+"""The fake server for clients of one's own, in tests of either kind.
+
+In an async test it runs on the test's own loop (``async with``); in a plain test on a loop in a
+thread of its own (``with``), since the test's thread is busy with the client.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sttkit.errors import UsageError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from sttkit.dialects.model import Dialect
+    from sttkit.scripting.model import Script
+    from sttkit.server.fake import FakeServer
+    from sttkit.targets.model import Place
+    from sttkit.trace import Trace
+
+START_S = 10.0
+"""How long a server on a thread may take to listen, or to stop."""
+
+
+class Listening:
+    """A context manager, plain or async, that yields the `Place` where the server listens.
+
+    Args:
+        script: is played from the beginning.
+        dialect: is spoken.
+        opened: is told place and trace when the server listens.
+        closed: is called when it does no more.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        dialect: Dialect,
+        opened: Callable[[Place, Trace], None],
+        closed: Callable[[], None],
+    ) -> None:
+        self._script = script
+        self._dialect = dialect
+        self._opened = opened
+        self._closed = closed
+        self._server: FakeServer | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    async def __aenter__(self) -> Place:
+        return await self._open()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._close()
+
+    def __enter__(self) -> Place:
+        import asyncio
+
+        if in_running_loop():
+            raise UsageError(
+                "the test has an event loop, on which the server runs",
+                expected="async with stt_server.listening()",
+            )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="sttkit-server", daemon=True
+        )
+        self._thread.start()
+        try:
+            return asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(START_S)
+        except BaseException:
+            self._stop_thread()
+            raise
+
+    def __exit__(self, *exc_info: object) -> None:
+        import asyncio
+
+        assert self._loop is not None
+        try:
+            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(START_S)
+        finally:
+            self._stop_thread()
+
+    async def _open(self) -> Place:
+        import asyncio
+
+        from sttkit.server.fake import FakeServer
+        from sttkit.trace import Trace
+
+        if self._server is not None:
+            raise UsageError("this server listens already", expected="a new listening() each time")
+        trace = Trace(asyncio.get_running_loop().time)
+        self._server = FakeServer(trace)
+        listener = await self._server.listen(self._script, self._dialect)
+        self._opened(listener.place, trace)
+        return listener.place
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            await self._server.aclose()
+        self._closed()
+
+    def _stop_thread(self) -> None:
+        assert self._loop is not None
+        assert self._thread is not None
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(START_S)
+        self._loop.close()
+
+
+def in_running_loop() -> bool:
+    """Whether an event loop is running in this thread."""
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,85 @@
+"""From what a test hands in - a script, a file, YAML text or a case id - to a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+
+from sttkit.errors import UsageError
+from sttkit.scripting.cases import Case
+from sttkit.scripting.model import Script
+
+Playable = Script | Case | PathLike[str] | str
+"""A script, a case or its id, a YAML file, or YAML text (more than one line)."""
+
+_FORMS = "a Script, the path of a YAML file, YAML text, or a case id such as reset@mid-utterance.2"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A script that is to be played.
+
+    Attributes:
+        script: what is played.
+        case: the case id it was given as, or None.
+        path: the file it was read from, or None.
+        allow_unfired: whether faults may stay away without failing the test.
+    """
+
+    script: Script
+    case: str | None = None
+    path: Path | None = None
+    allow_unfired: bool = False
+
+
+def stage(
+    what: Playable,
+    folders: Iterable[Path],
+    *,
+    seed: int | None = None,
+    allow_unfired: bool = False,
+) -> Staged:
+    """``what`` as a script; relative paths are looked up in ``folders``, in this order.
+
+    Raises:
+        UsageError: it is of no known form, its file is not there, or it says nothing playable.
+    """
+    from sttkit.scripting.cases import parse_case
+    from sttkit.scripting.yaml import load_script, parse_script
+
+    if isinstance(what, str) and _is_case_id(what):
+        what = parse_case(what)
+    if isinstance(what, Case):
+        return Staged(what.script(seed=seed or 0), what.id, None, allow_unfired)
+    if seed is not None:
+        raise UsageError(
+            "a seed for a script that has its own",
+            expected="seed only with a case id",
+            hint="write it into the script: script(…, seed=…) or seed: in YAML",
+        )
+    if isinstance(what, Script):
+        return Staged(what, None, None, allow_unfired)
+    if isinstance(what, str) and "\n" in what.strip():
+        return Staged(parse_script(what), None, None, allow_unfired)
+    if isinstance(what, (str, PathLike)):
+        path = _found(Path(fspath(what)), list(folders))
+        return Staged(load_script(path), None, path, allow_unfired)
+    raise UsageError(f"{what!r} is nothing that can be played", expected=_FORMS)
+
+
+def _is_case_id(text: str) -> bool:
+    return "@" in text and "\n" not in text and not text.endswith((".yaml", ".yml"))
+
+
+def _found(path: Path, folders: list[Path]) -> Path:
+    candidates = [folder / path for folder in folders]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise UsageError(
+        f"no script file {str(path)!r}",
+        expected=_FORMS,
+        hint="looked for " + " and ".join(str(candidate) for candidate in candidates),
+    )

@@ -1,0 +1,106 @@
+"""`Transcribe`: drives the plugin under test; what the fixture ``transcribe`` is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sttkit.errors import UsageError
+from sttkit.pytest_plugin.listening import in_running_loop
+from sttkit.pytest_plugin.server import SttServer
+from sttkit.pytest_plugin.transcribed import Transcribed
+
+if TYPE_CHECKING:
+    from sttkit.laws.model import ConnOptions, Limits
+    from sttkit.targets.model import Target
+    from sttkit.worlds.played import Played
+
+
+@dataclass(frozen=True)
+class SttOptions:
+    """How the plugin under test is driven.
+
+    Attributes:
+        conn: LiveKit's connection options; None: 3 retries, 0.3 s apart, 2 s time-out.
+        limits: limits of the laws; None: those of the loopback world.
+        pace: 1.0 pushes audio as fast as it is spoken, 0 as fast as the plugin takes it.
+    """
+
+    conn: ConnOptions | None = None
+    limits: Limits | None = None
+    pace: float = 1.0
+
+
+class Transcribe:
+    """Lets the plugin under test meet the script that ``stt_server`` plays.
+
+    ``transcribe()`` in a plain test, ``await transcribe.here()`` in an async one: the first makes
+    an event loop of its own, the second runs on the test's.
+    """
+
+    def __init__(self, server: SttServer, options: SttOptions) -> None:
+        self._server = server
+        self._options = options
+
+    def __call__(
+        self,
+        *,
+        conn: ConnOptions | None = None,
+        limits: Limits | None = None,
+        pace: float | None = None,
+    ) -> Transcribed:
+        """Drive the plugin through the script, on an event loop made for it.
+
+        It is streamed to; a script with a fault at ``batch`` is given to ``recognize()``.
+
+        Args:
+            conn, limits, pace: instead of those of the fixture ``stt_options``.
+
+        Raises:
+            UsageError: nothing is played, or an event loop runs already.
+            TargetError: the plugin cannot be built.
+        """
+        __tracebackhide__ = True
+        if in_running_loop():
+            raise UsageError(
+                "transcribe() in a test that has an event loop",
+                expected="`await transcribe.here()` there",
+            )
+        from sttkit.worlds.loopback import play
+
+        target, options = self._target(), self._arguments(conn, limits, pace)
+        return self._ran(play(target, self._server.script, **options), options)
+
+    async def here(
+        self,
+        *,
+        conn: ConnOptions | None = None,
+        limits: Limits | None = None,
+        pace: float | None = None,
+    ) -> Transcribed:
+        """Like calling it, but on the running loop: ``await transcribe.here()``."""
+        __tracebackhide__ = True
+        from sttkit.worlds.loopback import play_here
+
+        target, options = self._target(), self._arguments(conn, limits, pace)
+        return self._ran(await play_here(target, self._server.script, **options), options)
+
+    def _target(self) -> Target:
+        __tracebackhide__ = True
+        return self._server.under_test.target(self._server.script.dialect)
+
+    def _arguments(
+        self,
+        conn: ConnOptions | None,
+        limits: Limits | None,
+        pace: float | None,
+    ) -> dict[str, Any]:
+        return {
+            "conn": conn if conn is not None else self._options.conn,
+            "limits": limits if limits is not None else self._options.limits,
+            "pace": pace if pace is not None else self._options.pace,
+        }
+
+    def _ran(self, played: Played, options: dict[str, Any]) -> Transcribed:
+        self._server.ran(played.trace, own_options=options != vars(SttOptions()))
+        return Transcribed(played)

@@ -1,0 +1,195 @@
+"""Codecs: what is written is understood again, and anything at all can be read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sttkit.dialects import dialect_names, load_dialect
+from sttkit.dialects.model import Dialect, Refusal, Request, View
+from sttkit.dialects.wire import form_file, read_wav_body
+from sttkit.events import (
+    Final,
+    Interim,
+    Ready,
+    ServerEvent,
+    SessionEnded,
+    SpeechEnded,
+    SpeechStarted,
+    Transcript,
+    Word,
+)
+
+DIALECTS = [load_dialect(name) for name in dialect_names()]
+every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+OPEN = View("session-0", {"type": "config", "language": "en"}, 1)
+UNCONFIGURED = View("session-0", {}, 0)
+
+times = st.integers(0, 7_200_000).map(lambda ms: ms / 1000)
+texts = st.text(st.characters(codec="utf-8"), max_size=40)
+words = st.builds(Word, texts, times, times)
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> Transcript:
+    start, length = draw(times), draw(times)
+    made: type[Transcript] = draw(st.sampled_from([Interim, Final]))
+    return made(
+        draw(texts),
+        start,
+        round(start + length, 3),
+        tuple(draw(st.lists(words, max_size=4))),
+        draw(st.floats(0, 1)),
+    )
+
+
+events: st.SearchStrategy[ServerEvent] = st.one_of(
+    st.just(Ready()),
+    st.builds(SpeechStarted, times),
+    transcripts(),
+    st.builds(SpeechEnded, times),
+    st.builds(SessionEnded, times),
+)
+shapes = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+KEYS = [
+    "type",
+    "text",
+    "start",
+    "end",
+    "confidence",
+    "words",
+    "word",
+    "language",
+    "channel",
+    "alternatives",
+    "transcript",
+    "is_final",
+    "speech_final",
+    "from_finalize",
+    "duration",
+    "timestamp",
+    "metadata",
+    "sample_rate",
+    "encoding",
+    "channels",
+    "code",
+]
+TYPES = [
+    "config",
+    "ready",
+    "speech_started",
+    "interim",
+    "partial",
+    "final",
+    "speech_ended",
+    "usage",
+    "session_ended",
+    "error",
+    "keepalive",
+    "flush",
+    "end_of_stream",
+    "Results",
+    "Metadata",
+    "SpeechStarted",
+    "UtteranceEnd",
+    "Error",
+    "KeepAlive",
+]
+lookalikes = st.dictionaries(st.sampled_from(KEYS), shapes, max_size=6).flatmap(
+    lambda body: st.sampled_from(TYPES).map(lambda kind: json.dumps({**body, "type": kind}))
+)
+messages = st.text() | st.binary() | shapes.map(json.dumps) | lookalikes
+
+
+@every_dialect
+@settings(deadline=None)
+@given(event=events)
+def test_what_a_dialect_writes_it_can_explain(dialect: Dialect, event: ServerEvent) -> None:
+    for message in dialect.write(event, OPEN):
+        told = dialect.explain(message)
+        assert type(told) is type(event)
+        if isinstance(event, Transcript):
+            assert isinstance(told, Transcript)
+            assert told.text == event.text
+            assert told.start == pytest.approx(event.start)
+            assert told.end == pytest.approx(event.end)
+            assert told.confidence == pytest.approx(event.confidence)
+            assert [word.text for word in told.words] == [word.text for word in event.words]
+        else:
+            assert told == event
+
+
+@every_dialect
+@settings(deadline=None)
+@given(message=messages)
+@example(message="[" * 100_000)
+@example(message='{"type":"config","sample_rate":1e999}')
+@example(message='{"type":"config","sample_rate":NaN}')
+@example(message='{"type":{}}')
+def test_any_message_can_be_read_and_explained(dialect: Dialect, message: str | bytes) -> None:
+    for view in (OPEN, UNCONFIGURED):
+        dialect.read(message, view)
+    dialect.explain(message)
+
+
+@every_dialect
+@settings(deadline=None)
+@given(config=st.dictionaries(st.sampled_from(KEYS), shapes, max_size=6))
+def test_a_sample_rate_is_found_in_any_configuration(
+    dialect: Dialect, config: dict[str, object]
+) -> None:
+    assert 4000 <= dialect.rate_of(config) <= 192_000
+
+
+@every_dialect
+@settings(deadline=None)
+@given(
+    path=st.sampled_from(["/", "/ws/transcribe", "/v1/listen"]),
+    query=st.dictionaries(
+        st.sampled_from([*KEYS, "model", "channels", "encoding"]),
+        st.lists(st.text(max_size=8), min_size=1, max_size=2).map(tuple),
+        max_size=5,
+    ),
+)
+def test_any_request_is_let_in_or_refused(
+    dialect: Dialect, path: str, query: dict[str, tuple[str, ...]]
+) -> None:
+    dialect.open(Request("GET", path, query, {"authorization": "x"}))
+
+
+@settings(deadline=None)
+@given(
+    body=st.binary(max_size=400)
+    | st.binary(max_size=200).map(lambda b: b"RIFF\0\0\0\0WAVE" + b)
+    | st.binary(max_size=200).map(lambda b: b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0" + b)
+)
+def test_any_body_is_a_recording_or_a_refusal(body: bytes) -> None:
+    answer = read_wav_body(body)
+    assert isinstance(answer, (tuple, Refusal))
+
+
+@settings(deadline=None)
+@given(content=st.binary(max_size=300), kind=st.text(max_size=30))
+@example(content=b"\r", kind="")
+@example(content=b"\n", kind="")
+@example(content=b"\r\n\r\n--", kind="")
+def test_a_file_in_a_form_arrives_byte_by_byte(content: bytes, kind: str) -> None:
+    body = (
+        b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n'
+        b"Content-Type: audio/wav\r\n\r\n" + content + b"\r\n--xyz--\r\n"
+    )
+    headers = {"content-type": "multipart/form-data; boundary=xyz"}
+    assert form_file(Request("POST", "/", {}, headers, body), "file") == content
+    # And whatever the header says, there is an answer.
+    form_file(
+        Request("POST", "/", {}, {"content-type": f"multipart/form-data{kind}"}, body), "file"
+    )
