@@ -1,0 +1,81 @@
+"""The laws: what an application may rely on, each as one function over the trace of a run.
+
+    >>> law("RETRY-1").level
+    'must'
+
+`model` says what a law is and what it is given; `facts`, `streams`, `connections`, `budget`,
+`finals` and `ledger` are views over a trace that many laws share; the other modules hold the laws
+themselves, a few per file. The ids are public: they are never renumbered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sttkit.errors import unknown_name
+from sttkit.laws import (
+    audio,
+    batch,
+    close,
+    ending,
+    failures,
+    input,
+    isolate,
+    leaving,
+    live,
+    order,
+    reconnect,
+    retry,
+    secret,
+    usage,
+)
+from sttkit.laws.model import Judgement, Law, Run, Verdict, inapplicable
+
+ALL_LAWS: tuple[Law, ...] = (
+    *live.LAWS,
+    *retry.LAWS,
+    *failures.LAWS,
+    *batch.LAWS,
+    *reconnect.LAWS,
+    *close.LAWS,
+    *ending.LAWS,
+    *leaving.LAWS,
+    *isolate.LAWS,
+    *order.LAWS,
+    *audio.LAWS,
+    *usage.LAWS,
+    *input.LAWS,
+    *secret.LAWS,
+)
+"""All laws, in the order of the contract."""
+
+
+def law(id: str, *, where: str | None = None) -> Law:
+    """The law with this id.
+
+    Raises:
+        UsageError: there is none; the message suggests the nearest one.
+    """
+    for candidate in ALL_LAWS:
+        if candidate.id == id:
+            return candidate
+    raise unknown_name("law", id, (candidate.id for candidate in ALL_LAWS), where=where)
+
+
+def judge(run: Run, laws: Iterable[Law] = ALL_LAWS) -> dict[str, Judgement]:
+    """What each law says of ``run``, by id."""
+    return {law.id: _judged(law, run) for law in laws}
+
+
+def _judged(law: Law, run: Run) -> Judgement:
+    if law.since is not None and run.subject.framework < law.since:
+        since = ".".join(map(str, law.since))
+        return inapplicable(f"asked from livekit-agents {since} on")
+    judgement = law.judge(run)
+    if judgement.verdict is Verdict.FAIL and law.level == "should":
+        return replace(judgement, verdict=Verdict.WARN)
+    return judgement
+
+
+__all__ = ["ALL_LAWS", "Judgement", "Law", "Run", "Verdict", "judge", "law"]

@@ -1,0 +1,157 @@
+"""RETRY for recordings recognised as a whole: one call, one or more HTTP requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sttkit.laws.budget import budget_of
+from sttkit.laws.connections import FINAL_STATUSES, TRANSIENT_STATUSES, Connection
+from sttkit.laws.judging import count, overall
+from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
+from sttkit.trace import Record
+
+NOT_RETRYABLE_SINCE = (1, 8, 4)
+
+
+@dataclass(frozen=True)
+class Try:
+    """One request of a call, and how it failed: ``http=503``, ``batch-cut``, or not (None)."""
+
+    at: float
+    failed: str | None
+
+    @property
+    def status(self) -> int | None:
+        name, _, value = (self.failed or "").partition("=")
+        return int(value) if name == "http" and value.isdecimal() else None
+
+    @property
+    def is_transient(self) -> bool:
+        if self.status is None:
+            return self.failed in ("batch-cut", "refused", "unknown-host", "no-answer", "reset")
+        return self.status in TRANSIENT_STATUSES or self.status >= 500
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL_STATUSES
+
+
+def failed_tries(run: Run) -> int:
+    """How many requests of all calls failed."""
+    return sum(t.failed is not None for _, tries in calls(run) for t in tries)
+
+
+def calls(run: Run) -> list[tuple[Record, list[Try]]]:
+    """Each ``recognize()`` that returned, with its requests."""
+    history = run.history
+    found: list[tuple[Record, list[Try]]] = []
+    since = -1
+    for call in history.of("batch"):
+        until = history.order(call)
+        tries = [_try(c) for c in history.connections if since < c.order < until]
+        found.append((call, tries))
+        since = until
+    return found
+
+
+def _try(connection: Connection) -> Try:
+    for record in connection.of("fault"):
+        if record.data.get("breaks"):
+            return Try(connection.began, str(record.data["fault"]).replace("batch-http", "http"))
+    for record in connection.of("response"):
+        if record.data["status"] >= 400:
+            return Try(connection.began, f"http={record.data['status']}")
+    return Try(connection.began, None)
+
+
+def recognize_follows_the_rules(run: Run) -> Judgement:
+    return overall(
+        (_follows_the_rules(run, call, tries) for call, tries in calls(run)),
+        otherwise="nothing was recognised as a whole",
+    )
+
+
+def _follows_the_rules(run: Run, call: Record, tries: list[Try]) -> Judgement:
+    text, error = call.data["text"], call.data["error"]
+    if not any(t.failed for t in tries):
+        return unexercised("no request failed")
+    if text is None and error is None:
+        return unclear("the call did not return")
+    last = tries[-1]
+    if text is not None:
+        if last.failed:
+            return broken("an exception", f'the transcript "{text}" out of {last.failed}', call.at)
+    elif not error["api"]:
+        return broken("an APIError", f"{error['type']} after {last.failed or 'an answer'}", call.at)
+    if error is not None and last.is_transient:
+        # Two budgets may be meant: what the call was given, and what the plugin declares.
+        least = min(run.options.max_retry, budget_of(run)) + 1
+        if len(tries) < least:
+            return broken(
+                f"{count(least, 'attempt')} at {last.failed}", count(len(tries), "attempt"), call.at
+            )
+    for judged in (_budget_is_kept(run, call, tries), _final_is_final(run, call, tries)):
+        if judged.expected:
+            return judged
+    return passed()
+
+
+def budget_is_kept(run: Run) -> Judgement:
+    """RETRY-2 for a batch run."""
+    return overall(
+        (_budget_is_kept(run, call, tries) for call, tries in calls(run)),
+        otherwise="nothing was recognised as a whole",
+    )
+
+
+def _budget_is_kept(run: Run, call: Record, tries: list[Try]) -> Judgement:
+    most = max(run.options.max_retry, budget_of(run)) + 1
+    if len(tries) > most:
+        return broken(f"at most {count(most, 'attempt')}", str(len(tries)), tries[most].at)
+    least = min(run.options.max_retry, budget_of(run)) + 1
+    if len(tries) < least or not all(t.is_transient for t in tries):
+        return unexercised("the budget of retries was not used up")
+    error = call.data["error"]
+    expected = f"an APIError after {count(len(tries), 'attempt')}"
+    if error is None:
+        return broken(expected, "none", call.at)
+    return passed() if error["api"] else broken(expected, str(error["type"]), call.at)
+
+
+def final_statuses_are_final(run: Run) -> Judgement:
+    """RETRY-4 for a batch run."""
+    return overall(
+        (_final_is_final(run, call, tries) for call, tries in calls(run)),
+        otherwise="nothing was recognised as a whole",
+    )
+
+
+def _final_is_final(run: Run, call: Record, tries: list[Try]) -> Judgement:
+    final = next((i for i, t in enumerate(tries) if t.is_final), None)
+    if final is None:
+        return unexercised("no request was answered with 400, 401, 403 or 404")
+    if run.subject.framework < NOT_RETRYABLE_SINCE:
+        return unexercised("asked of recognize() from livekit-agents 1.8.4 on")
+    expected = f"one attempt, then an APIError that is not retryable ({tries[final].failed})"
+    if final + 1 < len(tries):
+        return broken(expected, count(len(tries), "attempt"), tries[final + 1].at)
+    error = call.data["error"]
+    if error is None or not error["api"]:
+        return broken(expected, str(error["type"]) if error else "a transcript", call.at)
+    if error["retryable"]:
+        return broken(expected, f"{error['type']} that says it is retryable", call.at)
+    return passed()
+
+
+LAWS = (
+    Law(
+        "RETRY-11",
+        "must",
+        "recognize() retries transient HTTP failures up to the budget, does not retry 400, 401, "
+        "403 and 404, raises an APIError, and never makes a transcript out of an error answer.",
+        "An error page taken for a transcript reaches the language model as something the caller "
+        "said.",
+        "The requests of each recognize(), their answers, and what the call returned or raised.",
+        recognize_follows_the_rules,
+    ),
+)

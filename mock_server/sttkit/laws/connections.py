@@ -1,0 +1,278 @@
+"""One connection attempt, and the session it led to, as the server saw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from sttkit.dialects.model import Facts
+from sttkit.trace import Record
+
+if TYPE_CHECKING:
+    from sttkit.laws.facts import History
+
+TRANSIENT_CLOSES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1014})
+ROUTINE_CLOSES = frozenset({1000, 1001})
+TRANSIENT_STATUSES = frozenset({408, 429})
+FINAL_STATUSES = frozenset({400, 401, 403, 404})
+_TRANSIENT = frozenset(
+    {"refused", "unknown-host", "no-answer", "reset", "fin", "half-close", "cut", "lost"}
+)
+LOSSY = frozenset({"reset", "half-open", "cut", "rfc", "lost", "no-answer"})
+"""Breaks that may take with them what was sent right before."""
+
+Nature = Literal["transient", "final", "undeclared", "unlisted"]
+
+
+class Heard(NamedTuple):
+    """A stretch of audio that arrived; see `sttkit.audio.locate.Span`."""
+
+    at: float
+    order: int
+    track: str | None
+    start: float
+    end: float
+    exact: bool
+    silent: bool
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An attempt or a session that failed without the client's doing.
+
+    Attributes:
+        record: where it shows.
+        order: of that record in the trace.
+        conn: number of the connection.
+        what: as in case ids: ``close=1011``, ``http=503``, ``reset``.
+        retry_after: seconds that the server asked to wait, if it did.
+    """
+
+    record: Record
+    order: int
+    conn: int
+    what: str
+    retry_after: float | None = None
+
+    @property
+    def at(self) -> float:
+        return self.record.at
+
+    @property
+    def id(self) -> str:
+        return self.what.partition("=")[0]
+
+    @property
+    def code(self) -> int | None:
+        """The close code or HTTP status."""
+        value = self.what.partition("=")[2]
+        return int(value) if value.isdecimal() else None
+
+    @property
+    def routine(self) -> bool:
+        """Whether it is a close as servers do it every day."""
+        return self.id == "close" and self.code in ROUTINE_CLOSES
+
+    def nature(self, facts: Facts) -> Nature:
+        """Whether trying again is right; *unlisted* where the contract does not speak of it."""
+        if self.id == "close":
+            if self.code in facts.final_closes:
+                return "final"
+            if self.code in facts.transient_closes or self.code in TRANSIENT_CLOSES:
+                return "transient"
+            return "unlisted" if self.code == 1000 else "undeclared"
+        if self.id == "http" and self.code is not None:
+            if self.code in TRANSIENT_STATUSES or self.code >= 500:
+                return "transient"
+            return "unlisted" if self.code in FINAL_STATUSES else "undeclared"
+        return "transient" if self.id in _TRANSIENT else "unlisted"
+
+
+class Connection:
+    """The records of one connection.
+
+    Args:
+        history: of the run.
+        number: in order of attempts.
+        records: all that the server noted of it, in order.
+    """
+
+    def __init__(self, history: History, number: int, records: tuple[Record, ...]) -> None:
+        self._history = history
+        self.number = number
+        self.records = records
+
+    @property
+    def began(self) -> float:
+        """When the attempt began."""
+        return self.records[0].at
+
+    @cached_property
+    def order(self) -> int:
+        """Place of its first record in the trace."""
+        return self._history.order(self.records[0])
+
+    @cached_property
+    def named_stream(self) -> str | None:
+        """The stream whose audio it carried, where that is known."""
+        return next((r.stream for r in self.records if r.stream is not None), None)
+
+    @cached_property
+    def is_batch(self) -> bool:
+        """Whether it carried a plain HTTP request, not a session."""
+        return any(r.kind == "request" and r.data.get("method") == "POST" for r in self.records)
+
+    @cached_property
+    def ready(self) -> Record | None:
+        """When the session could take audio."""
+        return self.first("ready")
+
+    @cached_property
+    def client_end(self) -> Record | None:
+        """The client's message that no more audio comes."""
+        return next(
+            (r for r in self.records if r.kind == "control" and r.data.get("what") == "end"), None
+        )
+
+    @cached_property
+    def session_ended(self) -> Record | None:
+        """The server's message that the session is over."""
+        return next((r for r in self.sent if r.data.get("event") == "session_ended"), None)
+
+    @cached_property
+    def server_end(self) -> Record | None:
+        """The server's own end in answer to the client's: its close, else its last message."""
+        if self.failure is not None or self.client_end is None:
+            return None
+        after = self._history.order(self.client_end)
+        ends = [r for r in self.records if r.kind == "close-sent" or r is self.session_ended]
+        left = self._history.order(self.left) if self.left is not None else None
+        ends = [
+            r
+            for r in ends
+            if self._history.order(r) > after and (left is None or self._history.order(r) < left)
+        ]
+        return ends[-1] if ends else None
+
+    @cached_property
+    def sent(self) -> tuple[Record, ...]:
+        """Messages that went out intact."""
+        return self.of("sent")
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The configuration it began with: everything said before the session took audio."""
+        values: dict[str, Any] = {}
+        for record in self.records:
+            if record.kind == "audio":
+                break
+            if record.kind == "config":
+                values.update(record.data.get("values") or {})
+        return values
+
+    @cached_property
+    def last_config(self) -> dict[str, Any]:
+        """The configuration it had in the end."""
+        values: dict[str, Any] = {}
+        for record in self.of("config"):
+            values.update(record.data.get("values") or {})
+        return values
+
+    @cached_property
+    def heard(self) -> tuple[Heard, ...]:
+        """The audio that arrived, in order."""
+        spans: list[Heard] = []
+        for record in self.of("audio"):
+            order = self._history.order(record)
+            for track, start, end, exact, silent in record.data.get("spans") or ():
+                spans.append(Heard(record.at, order, track, start, end, exact, silent))
+        return tuple(spans)
+
+    @cached_property
+    def deaf_fault(self) -> Record | None:
+        """A fault after which nothing useful came from the server any more."""
+        return next((r for r in self.of("fault") if r.data.get("deaf")), None)
+
+    @property
+    def failure(self) -> Failure | None:
+        """How it failed, unless the client had left before."""
+        return self._end[0]
+
+    @property
+    def left(self) -> Record | None:
+        """The first sign that the client left by itself, unless it failed or was closed before."""
+        return self._end[1]
+
+    @cached_property
+    def over(self) -> float:
+        """When it was of no more use to the client; infinite if the run did not see that."""
+        if self.failure is not None:
+            return self.failure.at
+        ends = [self.left, self.first("close-sent"), self.first("lost")]
+        return min((r.at for r in ends if r is not None), default=float("inf"))
+
+    @cached_property
+    def _end(self) -> tuple[Failure | None, Record | None]:
+        refused: Record | None = None
+        provider_error = ""
+        finishing = False
+        for record in self.records:
+            data = record.data
+            if record.kind == "fault" and data.get("breaks"):
+                return self._failed(record, str(data["fault"])), None
+            if record.kind == "attempt" and data.get("outcome") != "accepted":
+                refused = record
+            elif record.kind == "sent" and data.get("event") == "provider_error":
+                provider_error = str(data.get("name", ""))
+            elif record.kind == "control" and data.get("what") == "end":
+                finishing = True
+            elif record.kind == "response" and data.get("status", 101) >= 400:
+                return self._failed(record, f"http={data['status']}"), None
+            elif record.kind == "close-sent":
+                if finishing:
+                    return None, None
+                what = f"provider-error={provider_error}" if provider_error else None
+                return self._failed(record, what or f"close={data.get('code')}"), None
+            elif record.kind in ("close-received", "eof"):
+                return None, record
+            elif record.kind == "lost":
+                if data.get("by") == "client":
+                    return None, record
+                return (None, None) if finishing else (self._failed(record, "lost"), None)
+        if refused is not None:
+            return self._failed(refused, str(refused.data["outcome"])), None
+        return None, None
+
+    def _failed(self, record: Record, what: str) -> Failure:
+        retry_after = next(
+            (
+                float(r.data["retry_after"])
+                for r in self.of("response")
+                if r.data.get("retry_after") is not None
+            ),
+            None,
+        )
+        return Failure(record, self._history.order(record), self.number, what, retry_after)
+
+    def of(self, kind: str) -> tuple[Record, ...]:
+        """Its records of one kind."""
+        return tuple(r for r in self.records if r.kind == kind)
+
+    def first(self, kind: str) -> Record | None:
+        """Its first record of one kind."""
+        return next((r for r in self.records if r.kind == kind), None)
+
+    def client_gone(self, after: int) -> Record | None:
+        """The first sign behind a place in the trace that the client gave the connection up."""
+        for record in self.records:
+            gone = record.kind in ("close-received", "eof") or (
+                record.kind == "lost" and record.data.get("by") == "client"
+            )
+            if gone and self._history.order(record) > after:
+                return record
+        return None

@@ -1,0 +1,314 @@
+"""ORDER: which events come, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sttkit.laws.finals import delivered_as_owed, difference, items_of
+from sttkit.laws.judging import count, overall, secs
+from sttkit.laws.model import (
+    Judgement,
+    Law,
+    Run,
+    Verdict,
+    broken,
+    inapplicable,
+    passed,
+    unclear,
+    unexercised,
+)
+from sttkit.laws.streams import END, FINAL, INTERIM, PREFLIGHT, START, TRANSCRIPTS, Stream, text_of
+from sttkit.laws.words import quoted, words_of
+from sttkit.trace import Record
+
+
+def _each_stream(run: Run, judge: Callable[[Run, Stream], Judgement]) -> Judgement:
+    """The verdict over all streams; not where the server said things in a false order itself."""
+    judged = overall(
+        (judge(run, stream) for stream in run.history.streams), otherwise="no stream was opened"
+    )
+    if judged.verdict is Verdict.FAIL and run.history.lies("order"):
+        return unclear("the script made the server reorder its messages")
+    return judged
+
+
+def _no_starts(run: Run, stream: Stream) -> Judgement | None:
+    """Why a law about START cannot be asked of a stream, or None if it can."""
+    if run.subject.start_in_health is False:
+        return inapplicable("a healthy run emits no START_OF_SPEECH")
+    if stream.events_of(START):
+        return None
+    if run.subject.start_in_health is None and stream.transcripts and not run.history.faults:
+        return inapplicable("a healthy run emits no START_OF_SPEECH")
+    return unexercised("there was no START_OF_SPEECH")
+
+
+def starts_and_ends_alternate(run: Run) -> Judgement:
+    return _each_stream(run, _alternate)
+
+
+def _alternate(run: Run, stream: Stream) -> Judgement:
+    marks = stream.events_of(START, END)
+    why_not = _no_starts(run, stream)
+    if why_not is not None and (not marks or why_not.verdict is Verdict.NOT_APPLICABLE):
+        return why_not
+    expected, previous = START, None
+    for mark in marks:
+        if mark.data["type"] != expected:
+            after = f"after that at {secs(previous.at)}" if previous is not None else "first"
+            return broken(
+                _name(expected) + (" first" if previous is None else " next"),
+                f"{_name(mark.data['type'])} {after}",
+                mark.at,
+            )
+        expected, previous = (END if expected == START else START), mark
+    endpoints = _endpoints(stream)
+    ended = stream.ended_by_itself
+    healthy = ended is not None and not stream.failures
+    if len(marks) == 1 and healthy and min(len(endpoints), len(stream.finals)) > 1:
+        observed = f"one START, no END in {count(len(endpoints), 'utterance')}"
+        return broken("an END_OF_SPEECH for each START_OF_SPEECH", observed, marks[0].at)
+    return passed()
+
+
+def _endpoints(stream: Stream) -> list[Record]:
+    """Messages by which the server ended an utterance: of each the first."""
+    seen: dict[object, Record] = {}
+    for record in stream.sent:
+        ends = record.data.get("event") == "speech_ended" or record.data.get("endpoint")
+        if ends and record.data.get("utterance") is not None:
+            seen.setdefault(record.data["utterance"], record)
+    return list(seen.values())
+
+
+def _name(kind: str) -> str:
+    return kind.upper()
+
+
+def transcripts_lie_within_speech(run: Run) -> Judgement:
+    return _each_stream(run, _within_speech)
+
+
+def _within_speech(run: Run, stream: Stream) -> Judgement:
+    why_not = _no_starts(run, stream)
+    if why_not is not None:
+        return why_not
+    if not stream.transcripts:
+        return unexercised("there was no transcript")
+    # What the server itself says twice, or behind its own end, has no place of its own.
+    stray = {
+        words_of(text_of(r))
+        for r in stream.sent
+        if r.data.get("duplicate") or r.data.get("after_end")
+    }
+    speaking = False
+    spoke = False
+    for event in stream.events:
+        kind = event.data["type"]
+        if kind == START:
+            speaking = True
+        elif kind == END:
+            speaking, spoke = False, True
+        elif kind in TRANSCRIPTS and words_of(text_of(event)) and not speaking:
+            late = run.facts.late_transcripts and spoke
+            if late or words_of(text_of(event)) in stray:
+                continue
+            observed = f"{_name(kind)} {quoted(words_of(text_of(event)))} outside"
+            return broken("transcripts between START and END", observed, event.at)
+    return passed()
+
+
+def finals_come_once_in_order(run: Run) -> Judgement:
+    return _each_stream(run, _once_in_order)
+
+
+def _once_in_order(run: Run, stream: Stream) -> Judgement:
+    items = items_of(run, stream)
+    if not stream.finals and not any(item.owed for item in items):
+        return unexercised("the server sent no final that had to arrive")
+    if delivered_as_owed(run, stream):
+        return passed()
+    owed = quoted(word for item in items if item.owed for word in item.texts[0])
+    return broken(f"the server's finals {owed}", difference(run, stream))
+
+
+def no_interim_after_its_final(run: Run) -> Judgement:
+    return _each_stream(run, _no_late_interim)
+
+
+def _no_late_interim(run: Run, stream: Stream) -> Judgement:
+    interims = [r for r in stream.transcripts if r.data["type"] == INTERIM]
+    if not interims or not stream.finals:
+        return unexercised("there was no interim, or no final")
+    order = run.history.order
+    for interim in interims:
+        words = words_of(text_of(interim))
+        over = next(
+            (
+                final
+                for final in stream.finals
+                if order(final) < order(interim) and set(words) <= set(words_of(text_of(final)))
+            ),
+            None,
+        )
+        if over is not None and not _said_again(run, stream, interim, over):
+            observed = f"the interim {quoted(words)} {secs(interim.at - over.at)} after its final"
+            return broken("no interim of a segment after its final", observed, interim.at)
+    return passed()
+
+
+def _said_again(run: Run, stream: Stream, interim: Record, final: Record) -> bool:
+    """Whether the server itself said the interim after the final (it heard the audio twice)."""
+    order = run.history.order
+    words = set(words_of(text_of(interim)))
+    since = order(final)
+    for record in stream.sent:
+        if record.data.get("event") == "final" and words <= set(words_of(text_of(record))):
+            since = min(since, order(record))
+    return any(
+        record.data.get("event") == "interim"
+        and set(words_of(text_of(record))) == words
+        and order(record) > since
+        for record in stream.sent
+    )
+
+
+def cut_utterances_are_closed(run: Run) -> Judgement:
+    return _each_stream(run, _cuts_are_closed)
+
+
+def _cuts_are_closed(run: Run, stream: Stream) -> Judgement:
+    why_not = _no_starts(run, stream)
+    if why_not is not None:
+        return why_not
+    judged = []
+    order = run.history.order
+    for failure in stream.failures:
+        session = stream.next_attempt(failure.order)
+        while session is not None and session.ready is None:
+            session = stream.next_attempt(session.order)
+        if session is None or session.ready is None or not _was_cut(run, stream, failure.conn):
+            continue
+        ready = order(session.ready)
+        begun = next((r for r in stream.events_of(START) if order(r) > ready), None)
+        shown = [r for r in stream.events_of(START, INTERIM, PREFLIGHT) if order(r) < ready]
+        if begun is None or not shown:
+            continue
+        closed = [
+            r for r in stream.events_of(FINAL, END) if order(shown[-1]) < order(r) < order(begun)
+        ]
+        if closed:
+            judged.append(passed())
+        else:
+            observed = f"a new START {secs(begun.at - failure.at)} after {failure.what}"
+            expected = "a final or END_OF_SPEECH before the next START_OF_SPEECH"
+            judged.append(broken(expected, observed, begun.at))
+    return overall(judged, otherwise="no utterance was cut, or none followed")
+
+
+def _was_cut(run: Run, stream: Stream, number: int) -> bool:
+    """Whether the server was in the middle of an utterance when a connection failed."""
+    connection = next(c for c in stream.connections if c.number == number)
+    assert connection.failure is not None
+    said = [
+        r.data["event"]
+        for r in connection.sent
+        if run.history.order(r) < connection.failure.order
+        and r.data["event"] in ("speech_started", "interim", "final", "speech_ended")
+    ]
+    return bool(said) and said[-1] in ("speech_started", "interim")
+
+
+def no_empty_finals(run: Run) -> Judgement:
+    events = [r for stream in run.history.streams for r in stream.events_of(FINAL)]
+    for event in events:
+        if not text_of(event).strip():
+            return broken("finals with text", "an empty final", event.at)
+    if events or any(
+        r.data.get("event") == "final" and not text_of(r)
+        for stream in run.history.streams
+        for r in stream.sent
+    ):
+        return passed()
+    return unexercised("there was no final")
+
+
+def events_are_well_formed(run: Run) -> Judgement:
+    events = [r for stream in run.history.streams for r in stream.events]
+    for event in events:
+        kind, data = event.data["type"], event.data
+        if kind in TRANSCRIPTS and not data.get("alternatives"):
+            return broken("at least one alternative", f"{_name(kind)} without any", event.at)
+        if kind == "recognition_usage" and data.get("usage_s") is None:
+            return broken("a usage in RECOGNITION_USAGE", "none", event.at)
+        named = run.facts.names_language and words_of(text_of(event))
+        if kind in TRANSCRIPTS and named and not data.get("language"):
+            return broken("the language that the server names", "none", event.at)
+    return passed() if events else unexercised("there was no event")
+
+
+LAWS = (
+    Law(
+        "ORDER-1",
+        "must",
+        "START_OF_SPEECH and END_OF_SPEECH alternate, beginning with START, across reconnects too.",
+        "Turn detection counts on them: a second START or a missing END leaves the agent waiting "
+        "for a caller who has finished.",
+        "The order of these events; asked only of plugins that emit START on a healthy line.",
+        starts_and_ends_alternate,
+    ),
+    Law(
+        "ORDER-2",
+        "must",
+        "In a plugin that emits START, every transcript lies between a START and its END, or "
+        "follows the END where the provider is known to send transcripts late.",
+        "Text outside of speech is dropped or taken for an interruption.",
+        "The place of each transcript among START and END.",
+        transcripts_lie_within_speech,
+    ),
+    Law(
+        "ORDER-3",
+        "must",
+        "The server's finals arrive in its order, each exactly once: none lost, doubled or "
+        "invented. Finals may be joined or split, and a cut utterance's interim may become one.",
+        "Finals are the conversation: a lost one is a sentence the agent never heard, a doubled "
+        "one is answered twice.",
+        "The words of the finals that the server sent, against those delivered, case and "
+        "punctuation aside.",
+        finals_come_once_in_order,
+    ),
+    Law(
+        "ORDER-4",
+        "must",
+        "No interim of a segment follows its final.",
+        "The user interface, or the agent, would take the segment for new speech.",
+        "Interims whose words all stand in a final delivered before, unless the server said them "
+        "again.",
+        no_interim_after_its_final,
+    ),
+    Law(
+        "ORDER-5",
+        "must",
+        "An utterance that a fault cuts off is closed, by a final or END, before the next START.",
+        "Otherwise two utterances melt into one turn that began before the failure.",
+        "Events between what was shown of the cut utterance and the next START of a new session.",
+        cut_utterances_are_closed,
+    ),
+    Law(
+        "ORDER-6",
+        "should",
+        "There are no finals without text.",
+        "Each starts a turn with nothing to answer.",
+        "The text of every final.",
+        no_empty_finals,
+    ),
+    Law(
+        "ORDER-7",
+        "must",
+        "Every event is well-formed: transcripts carry an alternative, RECOGNITION_USAGE carries "
+        "usage, and the language is set where the provider names it.",
+        "Applications index into these fields; a missing one is an exception in their code.",
+        "The fields of every event.",
+        events_are_well_formed,
+    ),
+)

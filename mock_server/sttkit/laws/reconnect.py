@@ -1,0 +1,211 @@
+"""RETRY, the rest: what a reconnect repeats, and drops after the end of input."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from sttkit.laws.budget import budget_of
+from sttkit.laws.connections import Connection, Failure
+from sttkit.laws.judging import count, overall, secs
+from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
+from sttkit.laws.streams import CLOSING_ACTIONS, Stream, text_of
+from sttkit.laws.words import lacking, quoted, words_of
+from sttkit.trace import Record
+
+_VOLATILE = re.compile(
+    r"(^|[_\-.])(id|token|nonce|ts|timestamp)$|[a-z]Id$|^(session|request)", re.ASCII
+)
+
+
+def reconnects_repeat_the_configuration(run: Run) -> Judgement:
+    judged: list[Judgement] = []
+    for stream in run.history.streams:
+        judged += _survives_updates(run, stream)
+        configured = [c for c in stream.connections if c.config]
+        for before, after in pairwise(configured):
+            judged.append(_repeats(run, stream, before, after))
+    return overall(judged, otherwise="no session was configured again")
+
+
+def _updates(run: Run, stream: Stream) -> list[Record]:
+    main = run.history.stream("main")
+    source = stream if stream.calls("update_options") else main or stream
+    return [r for r in source.calls("update_options") if r.data["error"] is None]
+
+
+def _survives_updates(run: Run, stream: Stream) -> list[Judgement]:
+    """A stream does not end because an option was changed."""
+    judged = []
+    for update in _updates(run, stream):
+        ended = stream.ended_by_itself
+        order = run.history.order(update)
+        if ended is None or stream.ended_order < order or ended.data["how"] != "stop":
+            continue
+        broke = any(f.order < stream.ended_order for f in stream.failures)
+        if stream.ended_order < stream.input_end_order and not broke:
+            observed = f"iteration just ended {secs(ended.at - update.at)} after update_options()"
+            judged.append(broken("the stream goes on with the new options", observed, ended.at))
+    return judged
+
+
+def _repeats(run: Run, stream: Stream, before: Connection, after: Connection) -> Judgement:
+    order = run.history.order
+    updated = [r for r in _updates(run, stream) if order(r) < after.order]
+    between = any(order(r) > before.order for r in updated)
+    expects = dict(run.subject.updates) if updated else {}
+    for key, value in expects.items():
+        if _same(after.config.get(key), value):
+            continue
+        return broken(
+            f"{key}={value} as changed by update_options()",
+            f"{key}={after.config.get(key)} on the new connection",
+            after.began,
+        )
+    if between:
+        return passed() if expects else unexercised("it is not known what the update leads to")
+    for key, value in before.last_config.items():
+        if not _VOLATILE.search(key) and not _same(after.config.get(key), value):
+            return broken(
+                f"{key}={value} as on the connection before",
+                f"{key}={after.config[key]}" if key in after.config else f"no {key}",
+                after.began,
+            )
+    return passed()
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values say the same, one perhaps as text of a query."""
+    return one == other or str(one).casefold() == str(other).casefold()
+
+
+def drops_after_the_end(stream: Stream) -> list[Failure]:
+    """Failures between the end of input and the end of the stream."""
+    return [f for f in stream.failures if stream.input_end_order < f.order < stream.over_order]
+
+
+def late_drops_end_the_stream(run: Run) -> Judgement:
+    return overall(
+        (
+            _ends_in_time(run, stream, drops)
+            for stream in run.history.streams
+            # A half-open line does not drop, it falls silent: that is another law's.
+            if (drops := [f for f in drops_after_the_end(stream) if f.id != "half-open"])
+        ),
+        otherwise="no connection broke after the end of input",
+    )
+
+
+def _ends_in_time(run: Run, stream: Stream, drops: list[Failure]) -> Judgement:
+    limit, last = run.limits.end_of_input, drops[-1]
+    retries = [c for c in stream.connections if drops[0].order < c.order < stream.over_order]
+    if len(retries) > budget_of(run) and not _refilled(run, retries):
+        return broken(
+            f"at most {count(budget_of(run), 'attempt')} more after {drops[0].what}",
+            str(len(retries)),
+            retries[-1].began,
+        )
+    expected = f"the end of iteration within {secs(limit)} of {last.what}"
+    ended = stream.ended_by_itself
+    if ended is not None:
+        took = ended.at - last.at
+        return passed() if took <= limit else broken(expected, f"after {secs(took)}", ended.at)
+    if stream.closing < last.at + limit and stream.actions(*CLOSING_ACTIONS):
+        return unexercised("the application left before")
+    watched = min(stream.closing, run.history.end) - last.at
+    if watched < limit:
+        return unclear(f"watched for {secs(watched)} of {secs(limit)} only")
+    return broken(expected, f"not in {secs(watched)}", last.at)
+
+
+def _refilled(run: Run, retries: list[Connection]) -> bool:
+    """Whether the base class may have begun a new row meanwhile: it lets long attempts do so."""
+    until = [c.began for c in retries[1:]] + [run.history.end]
+    return any(
+        end - c.began > run.options.timeout - 0.05 for c, end in zip(retries, until, strict=True)
+    )
+
+
+def missing_finals_are_told(run: Run) -> Judgement:
+    return overall(
+        (
+            judged
+            for stream in run.history.streams
+            if (drops := drops_after_the_end(stream))
+            and (judged := _is_told(run, stream, drops)) is not None
+        ),
+        otherwise="no connection broke after the end of input",
+    )
+
+
+def _is_told(run: Run, stream: Stream, drops: list[Failure]) -> Judgement | None:
+    if not stream.places:
+        return unclear("it is not known what was said on this stream")
+    ended = stream.ended_by_itself
+    if ended is None:
+        return unexercised("the stream did not end by itself")
+    missing = _missing(stream)
+    if not missing:
+        return unexercised("no final was missing")
+    order = run.history.order
+    if ended.data["how"] == "raised":
+        return passed()
+    if any(order(r) > drops[0].order for r in stream.errors):
+        return passed()
+    return broken(
+        "an exception or an error event", f"a normal end without {quoted(missing)}", ended.at
+    )
+
+
+def _missing(stream: Stream) -> tuple[str, ...]:
+    """Words said for the last connection before the end of input that no final brought."""
+    before = stream.current(stream.input_end_order)
+    since = 0.0
+    if before is not None:
+        # Audio of the time before that session may have been lost with an earlier one.
+        since = before.ready.at if before.ready is not None else before.began
+        if before is stream.connections[0]:
+            since = 0.0
+        if before.failure is not None and before.failure.order < stream.input_end_order:
+            since = before.failure.at
+    withheld = {
+        word
+        for c in stream.connections
+        for r in c.of("withheld")
+        if r.data.get("event") == "final"
+        for word in words_of(text_of(r))
+    }
+    said = tuple(word for word in stream.words_pushed(since) if word not in withheld)
+    return lacking(said, stream.final_words)
+
+
+LAWS = (
+    Law(
+        "RETRY-12",
+        "must",
+        "A reconnect repeats the configuration, including options that update_options() changed; "
+        "changing an option does not end the stream.",
+        "Otherwise a caller's language or model silently falls back to the default after a hiccup.",
+        "The configuration of successive sessions of a stream, identifiers left out.",
+        reconnects_repeat_the_configuration,
+    ),
+    Law(
+        "RETRY-13",
+        "must",
+        "When the connection drops between end_input() and the last final, the stream ends or "
+        "raises within 30 s, after at most one budget of retries.",
+        "A turn that never ends keeps the session from closing.",
+        "Attempts after the drop and the end of iteration.",
+        late_drops_end_the_stream,
+    ),
+    Law(
+        "RETRY-14",
+        "should",
+        "When the connection drops after end_input() and a final is missing for it, an error event "
+        "or an exception says so.",
+        "A transcript that lacks its last sentence and claims to be complete misleads whoever "
+        "acts on it.",
+        "Words that were pushed but came in no final, and what was said about it.",
+        missing_finals_are_told,
+    ),
+)

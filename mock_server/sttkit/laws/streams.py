@@ -1,0 +1,306 @@
+"""One stream, as the application used and saw it, with the connections made on its behalf."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from sttkit.laws.connections import Connection, Failure
+from sttkit.laws.words import Words, words_of
+from sttkit.trace import Record
+
+if TYPE_CHECKING:
+    from sttkit.laws.facts import History
+
+START, END = "start_of_speech", "end_of_speech"
+INTERIM, PREFLIGHT = "interim_transcript", "preflight_transcript"
+FINAL, USAGE = "final_transcript", "recognition_usage"
+TRANSCRIPTS = frozenset({INTERIM, PREFLIGHT, FINAL})
+
+CLOSING_ACTIONS = frozenset({"aclose", "aclose-twice", "cancel-consumer"})
+ENDING_ACTIONS = frozenset({"end", "end-at-once"})
+NEVER = 1 << 60
+"""A place in the trace behind all records."""
+WATCH_SLACK_S = 0.25
+"""A run that was watched up to so much less than a limit was watched up to the limit."""
+
+WORD_SLACK_S = 0.02
+"""So much more than half of a word must have been pushed before it counts as said."""
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What a stream did about a failure; *cut short* if the application gave it no time to."""
+
+    what: Literal["retried", "raised", "ended", "nothing", "cut short"]
+    at: float
+    record: Record | None = None
+
+
+class Stream:
+    """The records of one stream.
+
+    Args:
+        history: of the run.
+        name: main, second or after.
+        records: the client's, in order.
+    """
+
+    def __init__(self, history: History, name: str, records: tuple[Record, ...]) -> None:
+        self._history = history
+        self.name = name
+        self.records = records
+
+    # --- what the application did -----------------------------------------------------------
+
+    @cached_property
+    def opened(self) -> Record:
+        """The call of ``stream()``, or the first thing known of it."""
+        return next((r for r in self.records if r.kind == "stream"), self.records[0])
+
+    @cached_property
+    def pushes(self) -> tuple[Record, ...]:
+        return self.of("push")
+
+    @cached_property
+    def pushed_end(self) -> float:
+        """Seconds of audio pushed in all."""
+        return max((float(r.data["end"]) for r in self.pushes), default=0.0)
+
+    def pushed_at(self, position: float) -> float:
+        """When the audio at ``position`` was pushed; infinite if it never was."""
+        return next((r.at for r in self.pushes if r.data["end"] >= position - 1e-6), math.inf)
+
+    def pushed_by(self, at: float) -> float:
+        """Seconds of audio pushed until ``at``."""
+        return max((float(r.data["end"]) for r in self.pushes if r.at <= at), default=0.0)
+
+    def calls(self, *names: str) -> tuple[Record, ...]:
+        """Calls that returned, by name."""
+        return tuple(r for r in self.of("call") if r.data["name"] in names)
+
+    def actions(self, *names: str) -> tuple[Record, ...]:
+        """Actions of the script that began."""
+        return tuple(r for r in self.of("action") if r.data["action"] in names)
+
+    @cached_property
+    def _input_end(self) -> Record | None:
+        ends = [*self.calls("end_input"), *self.actions(*ENDING_ACTIONS)]
+        return min(ends, key=self._history.order, default=None)
+
+    @property
+    def input_end(self) -> float:
+        """When the application ended its audio; infinite if it never did."""
+        return self._input_end.at if self._input_end is not None else math.inf
+
+    @property
+    def input_end_order(self) -> int:
+        return self._history.order(self._input_end) if self._input_end is not None else NEVER
+
+    @cached_property
+    def _closing(self) -> tuple[float, int]:
+        moments = [(r.at, self._history.order(r)) for r in self.actions(*CLOSING_ACTIONS)]
+        for record in self.calls("aclose", "stt_aclose"):
+            began = record.at - float(record.data["took"])
+            moments.append((began, self._history.order_at(began)))
+        return min(moments, default=(math.inf, NEVER))
+
+    @property
+    def closing(self) -> float:
+        """When the application began to close the stream; infinite if it never did."""
+        return self._closing[0]
+
+    @property
+    def closing_order(self) -> int:
+        """Place of that in the trace; records behind it came later."""
+        return self._closing[1]
+
+    @cached_property
+    def ended(self) -> Record | None:
+        """The end of iteration."""
+        return next(iter(self.of("ended")), None)
+
+    @property
+    def ended_order(self) -> int:
+        return self._history.order(self.ended) if self.ended is not None else NEVER
+
+    @property
+    def ended_by_itself(self) -> Record | None:
+        """The end of iteration, if it came before the application closed anything."""
+        early = self.ended_order < min(self.closing_order, self._history.session_closed_order)
+        return self.ended if early else None
+
+    @property
+    def over_order(self) -> int:
+        """Where the stream was over, from either side."""
+        return min(self.closing_order, self.ended_order)
+
+    def input_open(self, order: int) -> bool:
+        """Whether the application was still to push audio, at a place in the trace."""
+        shut = min(self.input_end_order, self.over_order, self._history.session_closed_order)
+        return self._history.order(self.opened) <= order < shut
+
+    @property
+    def watch_end(self) -> float:
+        """Until when one can expect something of a stream whose input is open."""
+        return min(self.input_end, self.closing, self._history.session_closed, self._history.end)
+
+    @property
+    def left_by_application(self) -> bool:
+        """Whether it was the script, not the driver's patience, that ended input or stream."""
+        gone = self.actions(*CLOSING_ACTIONS, *ENDING_ACTIONS)
+        return bool(gone) or self._history.session_closed < math.inf
+
+    # --- what came out ----------------------------------------------------------------------
+
+    @cached_property
+    def events(self) -> tuple[Record, ...]:
+        return self.of("event")
+
+    def events_of(self, *types: str) -> tuple[Record, ...]:
+        """Events of these types."""
+        return tuple(r for r in self.events if r.data["type"] in types)
+
+    @cached_property
+    def transcripts(self) -> tuple[Record, ...]:
+        """Interims, preflights and finals with words in them."""
+        return tuple(r for r in self.events_of(*TRANSCRIPTS) if words_of(text_of(r)))
+
+    @cached_property
+    def finals(self) -> tuple[Record, ...]:
+        """Finals with words in them."""
+        return tuple(r for r in self.transcripts if r.data["type"] == FINAL)
+
+    @cached_property
+    def final_words(self) -> Words:
+        """All words of all finals, in order."""
+        return tuple(word for r in self.finals for word in words_of(text_of(r)))
+
+    @cached_property
+    def errors(self) -> tuple[Record, ...]:
+        """``error`` events."""
+        return self.of("error")
+
+    def of(self, kind: str) -> tuple[Record, ...]:
+        """The client's records of one kind."""
+        return tuple(r for r in self.records if r.kind == kind)
+
+    # --- its connections --------------------------------------------------------------------
+
+    @cached_property
+    def connections(self) -> tuple[Connection, ...]:
+        """Attempts on behalf of this stream, in order."""
+        return tuple(
+            c
+            for c in self._history.connections
+            if not c.is_batch and self._history.stream_of(c) == self.name
+        )
+
+    @cached_property
+    def failures(self) -> tuple[Failure, ...]:
+        """Failures of the connection that was in use at the time."""
+        found = []
+        for index, connection in enumerate(self.connections):
+            failure = connection.failure
+            following = self.connections[index + 1 : index + 2]
+            if failure is not None and all(failure.order < c.order for c in following):
+                found.append(failure)
+        return tuple(found)
+
+    @property
+    def open_failures(self) -> tuple[Failure, ...]:
+        """Failures while input was open."""
+        return tuple(f for f in self.failures if self.input_open(f.order))
+
+    def next_attempt(self, order: int) -> Connection | None:
+        """The first attempt behind a place in the trace."""
+        return next((c for c in self.connections if c.order > order), None)
+
+    def current(self, order: int) -> Connection | None:
+        """The last attempt before a place in the trace."""
+        return next((c for c in reversed(self.connections) if c.order < order), None)
+
+    def reaction(self, failure: Failure, within: float) -> Reaction:
+        """What the stream did about ``failure`` while its input was open."""
+        retry, ended = self.next_attempt(failure.order), self.ended
+        shut = min(self.closing_order, self._history.session_closed_order)
+        retry_order = retry.order if retry is not None else NEVER
+        latest = max(failure.at + within, self.input_end)
+        if retry is not None and retry_order < min(self.ended_order, shut):
+            if retry.began <= latest:
+                return Reaction("retried", retry.began, retry.records[0])
+        elif ended is not None and self.ended_order < min(shut, self.input_end_order):
+            raised = ended.data["how"] == "raised"
+            return Reaction("raised" if raised else "ended", ended.at, ended)
+        if self.watch_end - failure.at >= within - WATCH_SLACK_S:
+            return Reaction("nothing", self.watch_end)
+        return Reaction("cut short", self.watch_end)
+
+    # --- what was said to it ----------------------------------------------------------------
+
+    @cached_property
+    def sent(self) -> tuple[Record, ...]:
+        """All messages that went out intact to its connections, in order."""
+        records = [r for c in self.connections for r in c.sent]
+        return tuple(sorted(records, key=self._history.order))
+
+    @cached_property
+    def places(self) -> dict[str, float]:
+        """Where each word was said, seconds of pushed audio; only words that are said once.
+
+        Empty for streams other than the main one: the script does not tell their words.
+        """
+        if self.name != "main":
+            return {}
+        speech = self._history.run.script.speech
+        speech = speech.with_encore(max(0.0, self.pushed_end - speech.duration))
+        places: dict[str, float] = {}
+        twice: set[str] = set()
+        for word in speech.words():
+            for text in words_of(word.text):
+                if text in places:
+                    twice.add(text)
+                places[text] = (word.start + word.end) / 2
+        return {text: at for text, at in places.items() if text not in twice}
+
+    def words_pushed(self, since: float = 0.0) -> Words:
+        """Words that are said once, of which enough was pushed, and not before ``since``."""
+        return tuple(
+            word
+            for word, place in self.places.items()
+            if place + WORD_SLACK_S <= self.pushed_end and self.pushed_at(place) >= since
+        )
+
+    def later_transcript(self, failure: Failure) -> Record | None:
+        """The first transcript of audio that was pushed after ``failure``."""
+        for record in self.transcripts:
+            if self._history.order(record) <= failure.order:
+                continue
+            words = words_of(text_of(record))
+            places = [self.places[word] for word in words if word in self.places]
+            if places:
+                if self.pushed_at(max(places)) > failure.at:
+                    return record
+            elif not lacking_in(words, self._words_sent_after(failure.order)):
+                return record
+        return None
+
+    def _words_sent_after(self, order: int) -> frozenset[str]:
+        return frozenset(
+            word
+            for r in self.sent
+            if self._history.order(r) > order
+            for word in words_of(str(r.data.get("text") or ""))
+        )
+
+
+def text_of(record: Record) -> str:
+    """The text of an event or message."""
+    return str(record.data.get("text") or "")
+
+
+def lacking_in(words: Words, known: frozenset[str]) -> bool:
+    """Whether any of ``words`` is not among ``known``."""
+    return any(word not in known for word in words)

@@ -1,0 +1,170 @@
+"""USAGE and TIME: the numbers in the events."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from sttkit.laws.connections import Connection
+from sttkit.laws.judging import overall, secs
+from sttkit.laws.model import (
+    Judgement,
+    Law,
+    Run,
+    broken,
+    inapplicable,
+    passed,
+    unclear,
+    unexercised,
+)
+from sttkit.laws.streams import USAGE, Stream
+
+_SAME_TURN_S = 0.05
+"""A report of usage this close to aclose() may be lost between the base class's two readers."""
+
+
+def usage_adds_up(run: Run) -> Judgement:
+    if run.facts.usage == "none":
+        return inapplicable("the plugin counts no usage")
+    if run.history.lies("usage", "times"):
+        return unclear("the script made the server lie about usage or times")
+    return overall(
+        (_adds_up(run, stream) for stream in run.history.streams), otherwise="no stream was opened"
+    )
+
+
+def _adds_up(run: Run, stream: Stream) -> Judgement:
+    values = [
+        (float(r.data["usage_s"]), r.at)
+        for r in stream.events_of(USAGE)
+        if r.data["usage_s"] is not None
+    ]
+    for value, at in values:
+        if not value >= 0 or math.isinf(value):
+            return broken("usage of 0 s or more", f"{value} s", at)
+    ended = stream.ended_by_itself
+    if ended is None or ended.data["how"] != "stop":
+        return unexercised("the stream did not come to its own end, so its last usage may be lost")
+    sessions = [c for c in stream.connections if c.ready is not None]
+    tolerance = run.limits.usage * max(1, len(sessions))
+    low, high = _expected(run, stream, sessions)
+    if high <= 0:
+        return unexercised("there was no usage to count")
+    total = sum(value for value, _ in values)
+    if low - tolerance <= total <= high + tolerance:
+        return passed()
+    wanted = secs(low) if high - low < 0.05 else f"{secs(low)} to {secs(high)}"
+    return broken(
+        f"{wanted} of usage ({run.facts.usage}), give or take {secs(tolerance)}",
+        secs(total),
+        ended.at,
+    )
+
+
+def _expected(run: Run, stream: Stream, sessions: list[Connection]) -> tuple[float, float]:
+    """Usage by the declared way of counting, at least and at most, seconds."""
+    heard = [sum(span.duration for span in c.heard) for c in sessions]
+    if run.facts.usage == "client-audio":
+        # A client counts what it sent, also into a line that had already failed.
+        return sum(heard), max(sum(heard), stream.pushed_end)
+    if run.facts.usage == "connection-lifetime":
+        low = high = 0.0
+        ended = stream.ended.at if stream.ended is not None else run.history.end
+        for session, audio in zip(sessions, heard, strict=True):
+            assert session.ready is not None
+            following = stream.next_attempt(session.order)
+            noticed = following.began if following is not None else ended
+            low += max(0.0, min(session.over, noticed) - session.ready.at)
+            # Audio sent faster than it plays counts as what it is.
+            high += max(noticed - session.began, audio, 0.0)
+        if len(sessions) == 1:
+            high = max(high, stream.pushed_end)
+        return low, high
+    reported = [_reported(c) for c in sessions]
+    return sum(low for low, _ in reported), sum(high for _, high in reported)
+
+
+def _reported(session: Connection) -> tuple[float, float]:
+    """The last count that the server sent; the least that surely arrived, and the most."""
+    counts = [float(r.data["audio_s"]) for r in session.sent if r.data.get("audio_s") is not None]
+    if not counts:
+        return 0.0, 0.0
+    return (counts[-1] if session.failure is None else 0.0), counts[-1]
+
+
+def usage_is_measured(run: Run) -> Judgement:
+    return overall(
+        (_is_measured(run, stream) for stream in run.history.streams),
+        otherwise="no stream was opened",
+    )
+
+
+def _is_measured(run: Run, stream: Stream) -> Judgement:
+    events = [r for r in stream.events_of(USAGE) if r.data["usage_s"] is not None]
+    metrics = [r for r in stream.of("metrics") if r.data["streamed"] and not r.data.get("acquired")]
+    if not events and not metrics:
+        return unexercised("there was no usage")
+    told = Counter(round(float(r.data["usage_s"]), 6) for r in events)
+    measured = Counter(round(float(r.data["audio_duration"]), 6) for r in metrics)
+    spared = Counter(
+        round(float(r.data["usage_s"]), 6) for r in events if r.at >= stream.closing - _SAME_TURN_S
+    )
+    missing = told - measured - spared
+    if missing:
+        return broken("metrics_collected for each RECOGNITION_USAGE", f"none for {_list(missing)}")
+    extra = measured - told
+    # Of a stream that was closed early, the consumer need not have read everything.
+    if extra and stream.ended_by_itself is not None:
+        expected = "one metrics_collected for each RECOGNITION_USAGE"
+        return broken(expected, f"more, for {_list(extra)}")
+    return passed()
+
+
+def _list(durations: Counter[float]) -> str:
+    return ", ".join(secs(value) for value in list(durations.elements())[:3])
+
+
+def confidences_are_probabilities(run: Run) -> Judgement:
+    transcripts = [r for stream in run.history.streams for r in stream.transcripts]
+    for event in transcripts:
+        value = event.data.get("confidence")
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            return broken("a confidence in [0, 1]", repr(value), event.at)
+    return passed() if transcripts else unexercised("there was no transcript")
+
+
+USAGE_LAWS = (
+    Law(
+        "USAGE-1",
+        "must",
+        "The sum of RECOGNITION_USAGE agrees with the declared way of counting within 1 s for each "
+        "session, and is never negative or not a number.",
+        "It is what customers are billed by.",
+        "The sum of usage events of a stream that came to its own end, against the audio that "
+        "arrived, the lifetime of its sessions, or the server's own count.",
+        usage_adds_up,
+    ),
+    Law(
+        "USAGE-2",
+        "must",
+        "Each RECOGNITION_USAGE event yields one metrics_collected with the same duration.",
+        "Metrics that disagree with events make two bills out of one call.",
+        "The durations of both.",
+        usage_is_measured,
+    ),
+)
+
+TIME_LAWS = (
+    Law(
+        "TIME-2",
+        "must",
+        "Confidence lies in [0, 1].",
+        "Applications compare it with thresholds; a log-probability passes none, or all.",
+        "The confidence of every transcript.",
+        confidences_are_probabilities,
+    ),
+)
+
+LAWS = (*USAGE_LAWS, *TIME_LAWS)

@@ -1,0 +1,46 @@
+"""Every law is seen to fail on a plugin that breaks it, and to hold on one that does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sttkit.laws import ALL_LAWS, judge
+from sttkit.laws.model import Judgement, Verdict
+from sttkit.scripting.cases import parse_case
+from sttkit.targets import load_target
+from sttkit.targets.model import Target
+from sttkit.worlds import loopback, simulated
+
+from tests.broken import BROKEN
+
+REAL_TIME = {"LIVE-5:blocks", "LIVE-5:spins"}
+"""What can only be seen in real time: virtual time stands still while code runs."""
+JUDGED = {law.id for law in ALL_LAWS}
+SEEN = [key for key in BROKEN if BROKEN[key].law in JUDGED]
+
+
+def verdict(target: Target, law_id: str, case: str, *, real_time: bool) -> Judgement:
+    world = loopback if real_time else simulated
+    run = world.play(target, parse_case(case).script()).run
+    # Both the broken plugins and the probe emit START on a healthy line.
+    run = replace(run, subject=replace(run.subject, start_in_health=True))
+    return judge(run)[law_id]
+
+
+def test_each_law_has_a_plugin_that_breaks_it() -> None:
+    assert {law.id for law in ALL_LAWS} - {plugin.law for plugin in BROKEN.values()} == set()
+
+
+@pytest.mark.parametrize("key", SEEN)
+def test_the_law_fails_on_the_plugin_that_breaks_it(key: str) -> None:
+    plugin = BROKEN[key]
+    judgement = verdict(plugin.target, plugin.law, plugin.case, real_time=key in REAL_TIME)
+    assert judgement.verdict in (Verdict.FAIL, Verdict.WARN), judgement
+
+
+@pytest.mark.parametrize("key", SEEN)
+def test_the_law_holds_on_a_flawless_plugin_in_the_same_case(key: str) -> None:
+    plugin = BROKEN[key]
+    judgement = verdict(load_target("framework_probe"), plugin.law, plugin.case, real_time=False)
+    assert judgement.verdict is Verdict.PASS, judgement

@@ -1,0 +1,226 @@
+"""AUDIO: where every millisecond went."""
+
+import pytest
+
+from sttkit.laws.model import Run
+from tests.unit.laws.cases import Cases, judged
+from tests.unit.laws.story import OVER, Story, healthy, story
+
+cases = Cases()
+
+
+@pytest.mark.parametrize("case", cases, ids=str)
+def test_the_law_judges_the_story(case):
+    case.check()
+
+
+def heard(*spans: tuple[float, float], exact: bool = True) -> Story:
+    """All speech is pushed, and these stretches of it arrive."""
+    tale = story().stream().opened().talk(until=OVER, heard=False)
+    for start, end in spans:
+        tale.heard(start, end, exact=exact)
+    return tale
+
+
+def ended(tale: Story) -> Run:
+    tale.call("end_input").control("end").sent("session_ended", audio_s=OVER).closed(1000)
+    return tale.later(0.05).ended().shut().run()
+
+
+# --- AUDIO-1 --------------------------------------------------------------------------------
+
+
+@cases.passes("AUDIO-1", "AUDIO-2")
+def everything_arrives() -> Run:
+    return ended(heard((0.0, 1.0), (1.0, OVER)))
+
+
+@cases.fails("AUDIO-1")
+def the_beginning_is_lost() -> Run:
+    return ended(heard((0.2, OVER)))
+
+
+@cases.fails("AUDIO-1")
+def a_piece_is_lost() -> Run:
+    return ended(heard((0.0, 1.0), (1.05, OVER)))
+
+
+@cases.fails("AUDIO-1")
+def a_piece_comes_twice() -> Run:
+    return ended(heard((0.0, 1.0), (0.9, OVER)))
+
+
+@cases.fails("AUDIO-1")
+def pieces_change_places() -> Run:
+    return ended(heard((0.0, 1.0), (2.0, OVER), (1.0, 2.0)))
+
+
+@cases.fails("AUDIO-1", "AUDIO-2")
+def the_end_is_lost() -> Run:
+    return ended(heard((0.0, 3.35)))
+
+
+@cases.fails("AUDIO-1")
+def the_audio_is_altered() -> Run:
+    tale = heard((0.0, 1.0))
+    tale.server("audio", spans=[[None, 0.0, 0.5, False, False]], bytes=1).heard(1.0, OVER)
+    return ended(tale)
+
+
+@cases.passes("AUDIO-1")
+def silence_may_be_added() -> Run:
+    return ended(heard((0.0, 1.0)).heard(0.0, 0.3, silent=True).heard(1.0, OVER))
+
+
+@cases.passes("AUDIO-1")
+def resampled_audio_is_counted() -> Run:
+    return ended(heard((0.0, 1.0), (1.0, 3.3), exact=False))
+
+
+@cases.fails("AUDIO-1")
+def too_little_of_resampled_audio_arrives() -> Run:
+    return ended(heard((0.0, 1.0), (1.0, 2.0), exact=False))
+
+
+@cases.doubts("AUDIO-1")
+def too_much_of_resampled_audio_arrives() -> Run:
+    return ended(heard((0.0, 3.0), (3.0, 6.0), exact=False))
+
+
+@cases.passes("AUDIO-1")
+def what_is_on_its_way_when_the_stream_is_closed_is_not_lost() -> Run:
+    tale = story().stream().opened().talk(until=1.0).talk(until=1.3, heard=False)
+    return tale.action("aclose").left().call("aclose").ended().run()
+
+
+@cases.fails("AUDIO-1")
+def a_stream_that_just_ends_loses_what_is_pushed_then() -> Run:
+    tale = story().stream().opened().talk(until=1.0).left().talk(until=2.0)
+    return tale.ended().shut().run()
+
+
+@cases.skips("AUDIO-1")
+def the_line_breaks() -> Run:
+    return ended(story().first().fault("reset").error().opened().talk(until=OVER))
+
+
+@cases.skips("AUDIO-1", "AUDIO-2")
+def the_server_stops_reading() -> Run:
+    return ended(story().first().fault("stop-reading").talk(until=OVER, heard=False))
+
+
+@cases.skips("AUDIO-1")
+def the_plugin_moves_to_new_options() -> Run:
+    return ended(story().first().call("update_options").left().opened().talk(until=OVER))
+
+
+@cases.skips("AUDIO-2")
+def the_client_had_given_its_connection_up_before_the_end() -> Run:
+    tale = story().stream().opened().talk(until=1.0).fault("rfc=masked").left().talk(until=2.0)
+    return tale.call("end_input").ended().shut().run()
+
+
+@cases.skips("AUDIO-1", "AUDIO-2", "AUDIO-3")
+def nothing_is_pushed() -> Run:
+    return story().stream().opened().call("end_input").ended().shut().run()
+
+
+# --- AUDIO-2 --------------------------------------------------------------------------------
+
+
+def flushed(until: float) -> Story:
+    """A flush at 1.03 s, when so much has arrived."""
+    tale = story().stream().opened().talk(until=1.03, heard=False).call("flush")
+    return tale.heard(0.0, until).control("flush")
+
+
+@cases.passes("AUDIO-2")
+def a_flush_sends_the_rest() -> Run:
+    return flushed(1.03).talk(until=2.0).run()
+
+
+@cases.fails("AUDIO-2")
+def a_flush_leaves_the_rest_in_a_buffer() -> Run:
+    return flushed(1.0).talk(until=2.0).run()
+
+
+@cases.fails("AUDIO-2")
+def a_flush_without_a_message_leaves_the_rest_in_a_buffer() -> Run:
+    tale = story().stream().opened().talk(until=1.03, heard=False).call("flush")
+    return tale.heard(0.0, 1.0).talk(until=3.0, heard=False).run()
+
+
+@cases.skips("AUDIO-2")
+def a_flush_in_mid_air_is_not_judged() -> Run:
+    return flushed(1.0).fault("reset").error().run()
+
+
+# --- AUDIO-3 --------------------------------------------------------------------------------
+
+
+def reconnected(*, heard: bool = True) -> Story:
+    tale = story().stream().opened().talk(until=1.0).fault("reset").error().talk(until=1.1)
+    return tale.opened().talk(until=OVER, heard=heard)
+
+
+@cases.passes("AUDIO-3")
+def the_new_session_gets_everything() -> Run:
+    return ended(reconnected())
+
+
+@cases.passes("AUDIO-3")
+def the_outage_itself_may_be_lost() -> Run:
+    tale = reconnected(heard=False)
+    return ended(tale.heard(1.25, OVER))
+
+
+@cases.fails("AUDIO-3")
+def the_new_session_gets_nothing() -> Run:
+    return ended(reconnected(heard=False))
+
+
+@cases.fails("AUDIO-3")
+def the_new_session_gets_holes() -> Run:
+    tale = reconnected(heard=False)
+    return ended(tale.heard(1.1, 2.0).heard(2.1, OVER))
+
+
+@cases.fails("AUDIO-3")
+def the_new_session_does_not_get_the_end() -> Run:
+    return ended(reconnected(heard=False).heard(1.1, 3.3))
+
+
+@cases.passes("AUDIO-3")
+def the_next_failure_may_take_what_is_on_its_way() -> Run:
+    tale = story().stream().opened().talk(until=1.0).fault("reset").error().later(0.1)
+    tale.opened().talk(until=2.5).talk(until=2.8, heard=False).fault("reset")
+    return tale.raised().shut().run()
+
+
+@cases.fails("AUDIO-3")
+def the_new_session_gets_too_little_resampled_audio() -> Run:
+    return ended(reconnected(heard=False).heard(1.1, 1.5, exact=False))
+
+
+@cases.skips("AUDIO-3")
+def there_is_no_reconnect() -> Run:
+    return healthy().run()
+
+
+@cases.skips("AUDIO-3")
+def the_new_session_breaks_at_once() -> Run:
+    tale = story().stream().opened().talk(until=1.0).fault("reset").error().later(0.1)
+    return tale.opened().talk(until=1.1).fault("reset").raised().shut().run()
+
+
+@pytest.mark.parametrize(
+    ("tell", "observed"),
+    [
+        (the_beginning_is_lost, "200 ms lost at 0.000 s"),
+        (a_piece_comes_twice, "100 ms doubled at 0.900 s"),
+        (the_end_is_lost, "30 ms lost at the end"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_flaw_is_told_in_milliseconds(tell, observed):
+    assert judged("AUDIO-1", tell()).observed == observed

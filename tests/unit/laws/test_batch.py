@@ -1,0 +1,106 @@
+"""RETRY for recordings recognised as a whole."""
+
+from dataclasses import replace
+
+import pytest
+
+from sttkit.laws.model import Run
+from tests.unit.laws.cases import Cases
+from tests.unit.laws.story import Story, since, story
+
+cases = Cases()
+
+
+@pytest.mark.parametrize("case", cases, ids=str)
+def test_the_law_judges_the_story(case):
+    case.check()
+
+
+def overloaded(times: int) -> Story:
+    tale = story()
+    for _ in range(times):
+        tale.request(503, "batch-http=503").later(0.3)
+    return tale
+
+
+@cases.passes("RETRY-11")
+def a_503_is_retried() -> Run:
+    return overloaded(1).request(200).batch("hello there").run()
+
+
+@cases.passes("RETRY-11", "RETRY-2")
+def the_budget_is_used_up() -> Run:
+    return overloaded(4).batch().run()
+
+
+@cases.fails("RETRY-11", "RETRY-2")
+def a_request_too_many() -> Run:
+    return overloaded(5).batch().run()
+
+
+@cases.fails("RETRY-11")
+def a_503_is_not_retried() -> Run:
+    return overloaded(1).batch().run()
+
+
+@cases.fails("RETRY-11")
+def an_error_answer_becomes_a_transcript() -> Run:
+    return story().request(500, "batch-http=500").batch("").run()
+
+
+@cases.fails("RETRY-11")
+def a_page_becomes_a_transcript() -> Run:
+    return story().request(200, "batch-not-json").batch("<html>").run()
+
+
+@cases.fails("RETRY-11")
+def a_page_raises_a_raw_error() -> Run:
+    return story().request(200, "batch-not-json").batch(type="JSONDecodeError", api=False).run()
+
+
+@cases.passes("RETRY-11")
+def a_page_raises_an_api_error() -> Run:
+    return story().request(200, "batch-not-json").batch().run()
+
+
+@cases.fails("RETRY-11")
+def an_answer_that_breaks_off_is_not_retried() -> Run:
+    return story().request(200, "batch-cut").batch().run()
+
+
+@cases.passes("RETRY-4", "RETRY-11")
+def a_wrong_key_raises_at_once() -> Run:
+    tale = story().request(401, "batch-http=401")
+    return tale.batch(type="APIStatusError", retryable=False).run()
+
+
+@cases.fails("RETRY-4", "RETRY-11")
+def a_wrong_key_is_tried_again() -> Run:
+    tale = story().request(401, "batch-http=401").request(401, "batch-http=401")
+    return tale.batch(type="APIStatusError", retryable=False).run()
+
+
+@cases.fails("RETRY-4", "RETRY-11")
+def a_wrong_key_is_called_retryable() -> Run:
+    return story().request(401, "batch-http=401").batch().run()
+
+
+@cases.skips("RETRY-4")
+def an_old_framework_tries_a_wrong_key_again() -> Run:
+    return replace(a_wrong_key_is_tried_again(), subject=since((1, 8, 3)))
+
+
+@cases.passes("RETRY-11")
+def a_status_that_the_contract_does_not_speak_of() -> Run:
+    tale = story().request(413, "batch-http=413")
+    return tale.batch(type="APIStatusError", retryable=False).run()
+
+
+@cases.skips("RETRY-2", "RETRY-4", "RETRY-11")
+def no_request_fails() -> Run:
+    return story().request(200).batch("hello there").run()
+
+
+@cases.skips("RETRY-11")
+def nothing_is_recognised_as_a_whole() -> Run:
+    return story().first().second().finished().run()

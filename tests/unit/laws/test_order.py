@@ -1,0 +1,241 @@
+"""ORDER: which events come, and in which order."""
+
+from dataclasses import replace
+
+import pytest
+
+from sttkit.laws.model import Run
+from tests.unit.laws.cases import Cases
+from tests.unit.laws.story import Story, healthy, since, story, with_facts
+
+cases = Cases()
+NO_STARTS = replace(since((1, 8, 9)), start_in_health=False)
+NOT_KNOWN = replace(since((1, 8, 9)), start_in_health=None)
+
+
+@pytest.mark.parametrize("case", cases, ids=str)
+def test_the_law_judges_the_story(case):
+    case.check()
+
+
+def heard() -> Story:
+    """The server says everything about the first utterance; the plugin has said nothing yet."""
+    return story().stream().opened().talk(until=1.42).utterance(0, delivered=False)
+
+
+def said() -> Story:
+    return heard().begins().interim("hello there").final("hello there")
+
+
+def ended(tale: Story) -> Run:
+    tale.call("end_input").control("end").sent("session_ended", audio_s=1.42).closed(1000)
+    return tale.later(0.05).ended().shut().run()
+
+
+# --- ORDER-1 --------------------------------------------------------------------------------
+
+
+@cases.passes("ORDER-1")
+def starts_and_ends_alternate() -> Run:
+    return healthy().run()
+
+
+@cases.fails("ORDER-1")
+def two_starts_in_a_row() -> Run:
+    return ended(said().begins())
+
+
+@cases.fails("ORDER-1")
+def an_end_comes_first() -> Run:
+    return ended(heard().ends().begins())
+
+
+@cases.fails("ORDER-1")
+def two_ends_in_a_row() -> Run:
+    return ended(said().ends().ends())
+
+
+@cases.fails("ORDER-1")
+def no_end_ever_comes() -> Run:
+    tale = said().talk(until=3.08).utterance(1, delivered=False)
+    return ended(tale.interim("how are you").final("how are you"))
+
+
+@cases.passes("ORDER-1")
+def a_stream_may_be_closed_in_the_middle_of_speech() -> Run:
+    return heard().begins().action("aclose").left().call("aclose").ended().run()
+
+
+@cases.fails("ORDER-1")
+def a_reconnect_starts_again_without_an_end() -> Run:
+    tale = heard().begins().fault("reset").error().opened()
+    return ended(tale.begins().final("hello there").ends())
+
+
+@cases.exempts("ORDER-1", "ORDER-2", "ORDER-5")
+def a_plugin_without_starts() -> Run:
+    return replace(ended(heard().final("hello there")), subject=NO_STARTS)
+
+
+@cases.exempts("ORDER-1", "ORDER-2")
+def a_healthy_run_without_starts_tells_by_itself() -> Run:
+    return replace(ended(heard().final("hello there")), subject=NOT_KNOWN)
+
+
+@cases.skips("ORDER-1", "ORDER-2", "ORDER-3", "ORDER-4", "ORDER-5", "ORDER-6", "ORDER-7", "TIME-2")
+def nothing_comes_out_at_all() -> Run:
+    return story().stream().refused().raised().shut().run()
+
+
+# --- ORDER-2 --------------------------------------------------------------------------------
+
+
+@cases.passes("ORDER-2")
+def transcripts_lie_within_speech() -> Run:
+    return ended(said().ends())
+
+
+@cases.fails("ORDER-2")
+def a_transcript_before_the_start() -> Run:
+    return ended(heard().interim("hello").begins().final("hello there").ends())
+
+
+@cases.fails("ORDER-2")
+def a_transcript_after_the_end() -> Run:
+    return ended(heard().begins().ends().final("hello there"))
+
+
+@cases.passes("ORDER-2")
+def a_provider_may_send_transcripts_late() -> Run:
+    run = ended(heard().begins().ends().final("hello there"))
+    return replace(run, facts=with_facts(late_transcripts=True))
+
+
+@cases.passes("ORDER-2")
+def an_empty_final_has_no_place() -> Run:
+    return ended(said().ends().final("", alternatives=1))
+
+
+@cases.passes("ORDER-2")
+def what_the_server_says_twice_may_come_outside() -> Run:
+    tale = said().ends().sent("final", "hello there", duplicate=True)
+    return ended(tale.final("hello there"))
+
+
+# --- ORDER-4 --------------------------------------------------------------------------------
+
+
+@cases.passes("ORDER-4")
+def interims_come_before_their_final() -> Run:
+    return healthy().run()
+
+
+@cases.fails("ORDER-4")
+def an_interim_comes_after_its_final() -> Run:
+    return ended(heard().begins().final("hello there").interim("hello there").ends())
+
+
+@cases.passes("ORDER-4")
+def an_interim_may_repeat_what_was_final_before_it() -> Run:
+    tale = said().talk(until=2.5).sent("interim", "how are")
+    return ended(tale.interim("hello there how are").ends())
+
+
+@cases.passes("ORDER-4")
+def the_server_may_hear_the_same_audio_twice() -> Run:
+    tale = said().ends().fault("reset").error().opened().sent("interim", "hello there")
+    return ended(tale.begins().interim("hello there").ends())
+
+
+# --- ORDER-5 --------------------------------------------------------------------------------
+
+
+def interrupted() -> Story:
+    return (
+        story()
+        .stream()
+        .opened()
+        .talk(until=1.0)
+        .sent("speech_started", utterance=0)
+        .sent("interim", "hello", utterance=0)
+        .begins()
+        .interim("hello")
+        .fault("reset")
+        .error()
+    )
+
+
+def again(tale: Story) -> Run:
+    tale.later(0.1).opened().talk(until=3.08).utterance(1)
+    return ended(tale)
+
+
+@cases.passes("ORDER-5", "ORDER-1")
+def a_cut_utterance_is_closed_by_an_end() -> Run:
+    return again(interrupted().ends())
+
+
+@cases.passes("ORDER-5")
+def a_cut_utterance_is_closed_by_a_final() -> Run:
+    return again(interrupted().final("hello"))
+
+
+@cases.fails("ORDER-5", "ORDER-1")
+def a_cut_utterance_is_left_open() -> Run:
+    return again(interrupted())
+
+
+@cases.skips("ORDER-5")
+def nothing_follows_the_cut() -> Run:
+    return interrupted().raised().shut().run()
+
+
+@cases.skips("ORDER-5")
+def nothing_was_cut() -> Run:
+    tale = story().first().fault("reset", "between-utterances").error()
+    return again(tale)
+
+
+@cases.skips("ORDER-5")
+def nothing_had_been_shown_of_the_cut_utterance() -> Run:
+    tale = story().stream().opened().talk(until=1.0).sent("interim", "hello").fault("reset")
+    return again(tale.error())
+
+
+# --- ORDER-6 and ORDER-7 --------------------------------------------------------------------
+
+
+@cases.passes("ORDER-6", "ORDER-7")
+def finals_have_text() -> Run:
+    return healthy().run()
+
+
+@cases.warns("ORDER-6")
+def a_final_is_empty() -> Run:
+    return ended(said().final(" ", alternatives=1).ends())
+
+
+@cases.passes("ORDER-6")
+def an_empty_final_of_the_server_is_kept_back() -> Run:
+    return ended(story().stream().opened().talk(until=1.0).sent("final", ""))
+
+
+@cases.fails("ORDER-7")
+def a_final_without_alternatives() -> Run:
+    return ended(said().final("", alternatives=0).ends())
+
+
+@cases.fails("ORDER-7")
+def a_usage_event_without_usage() -> Run:
+    return ended(said().ends().event("recognition_usage"))
+
+
+@cases.fails("ORDER-7")
+def a_final_without_its_language() -> Run:
+    return ended(heard().begins().final("hello there", language=None).ends())
+
+
+@cases.passes("ORDER-7")
+def a_server_need_not_name_the_language() -> Run:
+    run = ended(heard().begins().final("hello there", language=None).ends())
+    return replace(run, facts=with_facts(names_language=False))

@@ -1,0 +1,170 @@
+"""RETRY-12 to RETRY-14: what a reconnect repeats, and drops after the end of input."""
+
+from typing import Any
+
+import pytest
+
+from sttkit.laws.model import Run
+from tests.unit.laws.cases import Cases
+from tests.unit.laws.story import Story, healthy, since, story
+
+cases = Cases()
+UPDATED = since((1, 8, 9), updates=(("language", "fr"),))
+
+
+@pytest.mark.parametrize("case", cases, ids=str)
+def test_the_law_judges_the_story(case):
+    case.check()
+
+
+def reconnected(*, first: dict[str, Any], second: dict[str, Any]) -> Story:
+    tale = story().stream().opened(**first).talk(until=1.0).fault("reset").error().later(0.1)
+    return tale.opened(**second).talk(until=2.0)
+
+
+# --- RETRY-12 -------------------------------------------------------------------------------
+
+
+@cases.passes("RETRY-12")
+def the_configuration_is_repeated() -> Run:
+    said = {"language": "en", "interim_results": True}
+    return reconnected(first=said, second={**said, "interim_results": "true"}).run()
+
+
+@cases.passes("RETRY-12")
+def identifiers_are_new_each_time() -> Run:
+    one = {"language": "en", "session_id": "a", "requestId": "b", "token": "c"}
+    other = {"language": "en", "session_id": "x", "requestId": "y", "token": "z"}
+    return reconnected(first=one, second=other).run()
+
+
+@cases.fails("RETRY-12")
+def a_value_is_another_one() -> Run:
+    return reconnected(first={"language": "de"}, second={"language": "en"}).run()
+
+
+@cases.fails("RETRY-12")
+def a_value_is_missing() -> Run:
+    return reconnected(first={"language": "de", "model": "x"}, second={"model": "x"}).run()
+
+
+@cases.passes("RETRY-12")
+def the_changed_options_are_on_the_new_connection() -> Run:
+    tale = story().stream().opened(language="en", model="x").talk(until=1.0)
+    tale.action("update-options").call("update_options").left().opened(language="fr", model="x")
+    return tale.talk(until=2.0).run(subject=UPDATED)
+
+
+@cases.fails("RETRY-12")
+def the_changed_options_are_forgotten() -> Run:
+    tale = story().stream().opened(language="en").talk(until=1.0).call("update_options").left()
+    return tale.opened(language="en").talk(until=2.0).run(subject=UPDATED)
+
+
+@cases.fails("RETRY-12")
+def the_changed_options_are_forgotten_by_the_next_reconnect() -> Run:
+    tale = story().stream().opened(language="en").talk(until=1.0).call("update_options").left()
+    tale.opened(language="fr").talk(until=2.0).fault("reset").error().later(0.1)
+    return tale.opened(language="en").run(subject=UPDATED)
+
+
+@cases.fails("RETRY-12")
+def changing_an_option_ends_the_stream() -> Run:
+    tale = story().stream().opened().talk(until=1.0).call("update_options").left()
+    return tale.later(0.01).ended().shut().run(subject=UPDATED)
+
+
+@cases.skips("RETRY-12")
+def options_that_are_changed_on_the_wire_need_no_reconnect() -> Run:
+    tale = story().first().call("update_options").control("config").config(language="fr")
+    return tale.second().finished().run(subject=UPDATED)
+
+
+@cases.skips("RETRY-12")
+def there_is_one_session() -> Run:
+    return healthy().run()
+
+
+# --- RETRY-13 and RETRY-14 ------------------------------------------------------------------
+
+
+def dropped() -> Story:
+    """The line breaks when the second utterance was heard and its final is due."""
+    tale = story().first().talk(until=2.9).call("end_input").control("end")
+    return tale.fault("reset", "after-end").later(0.05)
+
+
+@cases.passes("RETRY-13", "RETRY-14")
+def a_drop_after_the_end_raises() -> Run:
+    return dropped().raised().shut().run()
+
+
+@cases.passes("RETRY-13", "RETRY-14")
+def a_drop_after_the_end_is_told_and_retried() -> Run:
+    tale = dropped().error().later(0.1).opened().control("end").sent("session_ended")
+    return tale.closed(1000).ended().shut().run()
+
+
+@cases.fails("RETRY-13")
+def a_drop_after_the_end_is_never_noticed() -> Run:
+    return dropped().later(32).shut().run()
+
+
+@cases.doubts("RETRY-13")
+def a_drop_after_the_end_is_not_watched_long_enough() -> Run:
+    return dropped().later(5).shut().run()
+
+
+@cases.fails("RETRY-13")
+def a_drop_after_the_end_is_retried_for_ever() -> Run:
+    tale = dropped()
+    for _ in range(5):
+        tale.error().later(0.3).refused()
+    return tale.raised().shut().run()
+
+
+@cases.passes("RETRY-13")
+def a_budget_of_slow_attempts_may_be_refilled_by_the_framework() -> Run:
+    tale = dropped()
+    for _ in range(5):
+        tale.error().later(0.3).attempt().fault("no-answer", "connecting").later(2.0)
+    return tale.raised().shut().run()
+
+
+@cases.skips("RETRY-13")
+def a_half_open_line_does_not_drop() -> Run:
+    tale = story().first().talk(until=2.9).call("end_input").control("end")
+    return tale.fault("half-open", "after-end").later(32).shut().run()
+
+
+@cases.skips("RETRY-13")
+def the_application_closes_the_stream_after_the_drop() -> Run:
+    return dropped().action("aclose").call("aclose").ended().run()
+
+
+@cases.warns("RETRY-14")
+def a_final_is_missing_and_nobody_says_so() -> Run:
+    return dropped().ended().shut().run()
+
+
+@cases.skips("RETRY-14")
+def the_last_interim_was_made_the_missing_final() -> Run:
+    return dropped().final("how are you").ended().shut().run()
+
+
+@cases.skips("RETRY-14")
+def a_word_that_was_half_pushed_is_not_missing() -> Run:
+    tale = story().first().talk(until=1.95).call("end_input").control("end")
+    return tale.fault("reset", "after-end").ended().shut().run()
+
+
+@cases.skips("RETRY-14")
+def what_was_lost_with_an_earlier_failure_is_not_missing_now() -> Run:
+    tale = story().stream().opened().talk(until=1.2).fault("reset").error().talk(until=1.3)
+    tale.opened().talk(until=3.08).utterance(1).call("end_input").control("end")
+    return tale.fault("reset", "after-end").ended().shut().run()
+
+
+@cases.skips("RETRY-13", "RETRY-14")
+def nothing_breaks_after_the_end() -> Run:
+    return healthy().run()
