@@ -140,18 +140,20 @@ class Trace:
 
     def to_jsonl(self) -> str:
         """The records as JSON lines, in microseconds resolution."""
-        return "".join(_line(record) for record in self.records)
+        return "".join(line_of(record) for record in self.records)
 
     def sha256(self) -> str:
         """Hash of the whole trace: equal traces, equal runs."""
         return hashlib.sha256(self.to_jsonl().encode()).hexdigest()
 
 
-def _line(record: Record) -> str:
-    entry = {"at": round(record.at, 6), "side": record.side, "kind": record.kind}
+def line_of(record: Record) -> str:
+    """A record as a line of JSON."""
+    entry: dict[str, Any] = {"at": round(record.at, 6), "side": record.side, "kind": record.kind}
     if record.conn is not None:
         entry["conn"] = record.conn
     if record.stream is not None:
         entry["stream"] = record.stream
-    entry.update(record.data)
+    # On their own: an event's time within the audio is called "at" as well.
+    entry["data"] = record.data
     return json.dumps(entry, sort_keys=True, default=str) + "\n"

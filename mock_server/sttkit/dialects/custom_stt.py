@@ -20,7 +20,15 @@ from sttkit.dialects.model import (
     Request,
     View,
 )
-from sttkit.dialects.wire import form_file, number, object_of, read_wav_body, text_of, words_of
+from sttkit.dialects.wire import (
+    form_file,
+    number,
+    object_of,
+    read_wav_body,
+    sample_rate_of,
+    text_of,
+    words_of,
+)
 from sttkit.events import (
     Audio,
     ClientEvent,
@@ -50,7 +58,7 @@ def _open(request: Request) -> Opening | Refusal:
 
 
 def _rate_of(config: Mapping[str, object]) -> int:
-    return int(number(config.get("sample_rate"), 16000))
+    return sample_rate_of(config.get("sample_rate")) or 16000
 
 
 def _read(message: Message, view: View) -> ClientEvent:
@@ -68,7 +76,10 @@ def _read(message: Message, view: View) -> ClientEvent:
     if kind == "config":
         if value.get("encoding", "pcm_s16le") != "pcm_s16le" or value.get("channels", 1) != 1:
             return Unintelligible("only mono pcm_s16le is served")
-        return Config({key: item for key, item in value.items() if key != "type"})
+        if "sample_rate" in value and sample_rate_of(value["sample_rate"]) is None:
+            return Unintelligible("a sample rate that is not served")
+        # With its type, so that a configuration is never empty.
+        return Config({**value, "type": "config"})
     if not view.config:
         return Unintelligible(f"{kind!r} before the configuration")
     if kind == "keepalive":
@@ -225,4 +236,5 @@ DIALECT = Dialect(
     rate_of=_rate_of,
     batch=Batch(("/transcribe", _OPENAI_ALIAS), _read_batch, _write_batch),
     health=("/health", {"status": "ok", "model_loaded": True}),
+    example="/ws/transcribe",
 )

@@ -21,7 +21,14 @@ from sttkit.dialects.model import (
     Request,
     View,
 )
-from sttkit.dialects.wire import number, object_of, read_wav_body, text_of, words_of
+from sttkit.dialects.wire import (
+    number,
+    object_of,
+    read_wav_body,
+    sample_rate_of,
+    text_of,
+    words_of,
+)
 from sttkit.events import (
     Audio,
     ClientEvent,
@@ -49,8 +56,8 @@ def _open(request: Request) -> Opening | Refusal:
         return Refusal(401, "Invalid credentials.")
     if request.first("encoding", "linear16") != "linear16" or request.first("channels", "1") != "1":
         return Refusal(400, "only mono linear16 is served here")
-    if not request.first("sample_rate").isdecimal():
-        return Refusal(400, "sample_rate is required with encoding=linear16")
+    if sample_rate_of(request.first("sample_rate")) is None:
+        return Refusal(400, "a sample_rate is required with encoding=linear16")
     config = {
         key: values[0] if len(values) == 1 else list(values)
         for key, values in request.query.items()
@@ -59,7 +66,7 @@ def _open(request: Request) -> Opening | Refusal:
 
 
 def _rate_of(config: Mapping[str, object]) -> int:
-    return int(str(config.get("sample_rate", "16000")))
+    return sample_rate_of(config.get("sample_rate")) or 16000
 
 
 def _read(message: Message, view: View) -> ClientEvent:
@@ -77,7 +84,9 @@ def _read(message: Message, view: View) -> ClientEvent:
     return Unintelligible(f"unknown type {kind!r}" if value is not None else "not a JSON object")
 
 
-def _results(said: Transcript, view: View, *, is_final: bool, speech_final: bool, flush: bool) -> str:
+def _results(
+    said: Transcript, view: View, *, is_final: bool, speech_final: bool, flush: bool
+) -> str:
     words = [
         {
             "word": word.text,
@@ -202,6 +211,7 @@ def _write_batch(final: Final, duration: float, request: Request) -> object:
     }
 
 
+# The documentation says what each means and how to avoid it, not whether to try again.
 _DATA_0000 = "The payload cannot be decoded as audio. (DATA-0000)"
 _NET_0000 = "The service has not transmitted a text frame within the timeout window. (NET-0000)"
 _NET_0001 = "The service has not received an audio or text frame within the timeout. (NET-0001)"
@@ -222,13 +232,13 @@ DIALECT = Dialect(
     http_error=_http_error,
     errors={
         "data-0000": ProviderFailure(
-            _DATA_0000, _error("DATA-0000", _DATA_0000), (1008, _DATA_0000), retryable=False
+            _DATA_0000, _error("DATA-0000", _DATA_0000), (1008, _DATA_0000)
         ),
         "net-0000": ProviderFailure(
-            _NET_0000, _error("NET-0000", _NET_0000), (1011, _NET_0000), retryable=True
+            _NET_0000, _error("NET-0000", _NET_0000), (1011, _NET_0000)
         ),
         "net-0001": ProviderFailure(
-            _NET_0001, _error("NET-0001", _NET_0001), (1011, _NET_0001), retryable=True
+            _NET_0001, _error("NET-0001", _NET_0001), (1011, _NET_0001)
         ),
     },
     unknown=text_of({"type": "Mystery", "value": 1}),
@@ -245,9 +255,9 @@ DIALECT = Dialect(
         usage="connection-lifetime",
         idle_limit=10.0,
         idle_close=(1011, _NET_0001),
-        final_closes=frozenset({1008}),
         bad_message="data-0000",
     ),
     rate_of=_rate_of,
     batch=Batch((_PATH,), _read_batch, _write_batch),
+    example=f"{_PATH}?encoding=linear16&sample_rate=16000",
 )

@@ -141,8 +141,6 @@ class Batch:
     write: Callable[[Final, float, Request], object]
 
 
-
-
 @dataclass(frozen=True)
 class Dialect:
     """One provider's wire protocol.
@@ -163,6 +161,7 @@ class Dialect:
         rate_of: sample rate in Hz from the configuration.
         batch: the batch endpoint, if the provider has one.
         health: path and JSON body of a health check, if any.
+        example: path and query of a simple session, for the hints of ``sttkit serve``.
     """
 
     name: str
@@ -180,4 +179,4 @@ class Dialect:
     rate_of: Callable[[Mapping[str, object]], int]
     batch: Batch | None = None
     health: tuple[str, object] | None = None
-
+    example: str = "/"

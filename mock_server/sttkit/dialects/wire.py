@@ -12,6 +12,9 @@ from email.parser import BytesParser
 from sttkit.dialects.model import Message, Refusal, Request
 from sttkit.events import Word
 
+MIN_RATE, MAX_RATE = 4000, 192_000
+"""Sample rates that are served, Hz: all there are in practice, none that asks for gigabytes."""
+
 
 def text_of(value: Mapping[str, object]) -> str:
     """Compact JSON, as providers send it."""
@@ -36,6 +39,15 @@ def number(value: object, default: float = 0.0) -> float:
     return float(value)
 
 
+def sample_rate_of(value: object) -> int | None:
+    """``value`` as a sample rate in Hz (a number, or text as in a query), or None if it is none."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 7:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if MIN_RATE <= value <= MAX_RATE else None
+
+
 def words_of(value: object, *, text: str = "word") -> tuple[Word, ...]:
     """Words out of a JSON list of ``{word, start, end}``; entries of other shapes are left out."""
     if not isinstance(value, list):
@@ -53,6 +65,8 @@ def read_wav_body(body: bytes) -> tuple[bytes, int] | Refusal:
         with wave.open(io.BytesIO(body), "rb") as file:
             if file.getsampwidth() != 2 or file.getnchannels() != 1:
                 return Refusal(415, "16-bit mono WAV expected")
+            if sample_rate_of(file.getframerate()) is None:
+                return Refusal(415, f"a sample rate from {MIN_RATE} to {MAX_RATE} expected")
             return file.readframes(file.getnframes()), file.getframerate()
     except (wave.Error, EOFError):
         return Refusal(400, "the body is not a WAV file")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sttkit.audio.speech import Speech
-from sttkit.faults import Placed, Point
+from sttkit.faults import Family, Placed, Point, kind_of
 from sttkit.laws.model import Limits
 from sttkit.trace import Record
 
@@ -51,6 +51,8 @@ class Settling:
         self._stream = stream
         self._waits = waits
         self._broken: tuple[float, float] | None = None  # when, and the position pushed by then
+        self._patient_until = 0.0
+        self._reported = False
         self._later_final: float | None = None
         self._closed = False
         self._quiet_since: float | None = None
@@ -60,10 +62,16 @@ class Settling:
         if record.stream not in (None, self._stream):
             return
         if record.kind == "fault" and self._fires(record.data):
-            if record.data.get("breaks") or record.data.get("deaf"):
+            if _leaves_a_doubt(str(record.data["id"])):
                 self._broken = (record.at, position)
-                self._later_final, self._closed = None, False
+                self._patient_until = record.at + self._patience
+                self._later_final, self._closed, self._reported = None, False, False
             self._quiet_since = record.at
+        elif record.kind == "error" and self._broken is not None and not self._reported:
+            # A stream that says it will try again gets as much time once more.
+            self._reported = True
+            if record.data.get("recoverable"):
+                self._patient_until = record.at + self._patience
         elif record.kind == "event" and record.stream == self._stream and self._broken:
             if record.data["type"] == "final_transcript" and self._is_later(record.data["text"]):
                 if self._later_final is None:
@@ -76,9 +84,8 @@ class Settling:
         if self._quiet_since is None:
             self._quiet_since = now
         if self._broken is not None:
-            since, _ = self._broken
             if self._later_final is None:
-                return now - since >= self._patience
+                return now >= self._patient_until
             if not self._closed and now - self._later_final < CLOSING_S:
                 return False
             self._broken = None
@@ -106,6 +113,12 @@ class Settling:
         known = [start for start in starts if start is not None]
         # Text that shares no word with what was said (a real recogniser) cannot be placed.
         return bool(text.strip()) and (not known or max(known) >= position)
+
+
+def _leaves_a_doubt(fault_id: str) -> bool:
+    """Whether only a later final tells that the stream still hears after this fault."""
+    kind = kind_of(fault_id)
+    return kind.breaks or kind.deaf or kind.family in (Family.BYTES, Family.MESSAGES)
 
 
 def _plain(word: str) -> str:

@@ -1,0 +1,164 @@
+"""``sttkit check``: judge plugins."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sttkit.cli.console import Commands, add_several, bounded, make_console
+from sttkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from sttkit.conformance.check import Progress
+
+_INTERRUPTED = 130
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "check",
+        help="judge plugins by the contract",
+        description="Play many cases to each plugin, each with something going wrong, and judge "
+        "what it does by the contract. Exit status 1 if a plugin broke a law of level must.",
+        epilog="Options that take ids may be repeated, or take several, separated by commas.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "targets",
+        nargs="+",
+        metavar="TARGET",
+        help="a name (see sttkit targets), module:factory, or path/file.py:factory",
+    )
+    what = parser.add_argument_group("what to play")
+    what.add_argument(
+        "--tier",
+        choices=("smoke", "default"),
+        default="default",
+        help="smoke: the most telling cases only (default: default)",
+    )
+    add_several(what, "--case", "ID", "these cases only, such as close=1011@mid-utterance.2")
+    what.add_argument("--fault", metavar="ID", help="planned cases with this fault only")
+    what.add_argument("--at", metavar="POINT", help="planned cases with a fault at this point only")
+    what.add_argument(
+        "--seed",
+        type=bounded(0, 2**63 - 1),
+        default=0,
+        metavar="N",
+        help="decides every choice of the kit (default: 0)",
+    )
+    how = parser.add_argument_group("how to play it")
+    how.add_argument(
+        "--loopback",
+        action="store_true",
+        help="over real sockets on this machine, in real time (today the only way)",
+    )
+    how.add_argument(
+        "--jobs",
+        type=bounded(1, 64),
+        metavar="N",
+        help="cases played at the same time, each in a process (default: 4 per core, at most 8)",
+    )
+    how.add_argument("--dialect", metavar="D", help="the wire protocol that all targets speak")
+    said = parser.add_argument_group("what to say")
+    add_several(said, "--law", "ID", "report and judge by these laws only")
+    add_several(
+        said, "--advisory", "TARGET", "what this target breaks does not make the exit status 1"
+    )
+    said.add_argument(
+        "--json", metavar="FILE", help="write the result as JSON; - for standard output alone"
+    )
+    said.add_argument("--junit", metavar="FILE", help="write the result as JUnit XML")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, report, and say by the exit status whether the contract held."""
+    from sttkit.conformance.casework import DEFAULT_WORLD
+    from sttkit.conformance.check import check
+    from sttkit.conformance.options import CheckOptions
+    from sttkit.conformance.result import as_json
+
+    options = CheckOptions(
+        targets=tuple(arguments.targets),
+        advisory=frozenset(arguments.advisory),
+        tier=arguments.tier,
+        cases=tuple(arguments.case),
+        fault=arguments.fault,
+        at=arguments.at,
+        laws=tuple(arguments.law),
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+        dialect=arguments.dialect,
+        world="loopback" if arguments.loopback else DEFAULT_WORLD,
+    )
+    # A result that took minutes must not get lost for want of a folder.
+    json_path = _writable(arguments.json, "--json") if arguments.json not in (None, "-") else None
+    junit_path = _writable(arguments.junit, "--junit") if arguments.junit is not None else None
+    with _progress() as on_progress:
+        result = check(options, on_progress=on_progress)
+    if arguments.json is not None:
+        text = json.dumps(as_json(result), indent=2, ensure_ascii=False) + "\n"
+        if json_path is None:
+            sys.stdout.write(text)
+        else:
+            json_path.write_text(text, encoding="utf-8")
+    if junit_path is not None:
+        from sttkit.conformance.junit import as_junit
+
+        junit_path.write_text(as_junit(result), encoding="utf-8")
+    if arguments.json != "-":
+        from sttkit.conformance.report import print_report
+
+        print_report(result, make_console())
+    return _INTERRUPTED if result.interrupted else result.exit_status
+
+
+def _writable(name: str, option: str) -> Path:
+    path = Path(name)
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write {name} ({error.strerror})", where=option) from None
+    return path
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda progress: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[broken]}", style="red", markup=False),
+        console=make_console(sys.stderr),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("importing", total=None, broken="")
+        broken = 0
+
+        def show(progress: Progress) -> None:
+            nonlocal broken
+            broken += progress.broken
+            bar.update(
+                task,
+                completed=progress.done,
+                total=progress.total,
+                description=progress.latest[:48],
+                broken=f"{broken} with failures" if broken else "",
+            )
+
+        yield show

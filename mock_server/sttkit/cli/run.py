@@ -1,0 +1,126 @@
+"""``sttkit run``: play one script and look at what happens."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sttkit.cli.console import Commands, bounded, has_color, make_console, width_of
+from sttkit.errors import SttkitError, UsageError
+
+if TYPE_CHECKING:
+    from sttkit.conformance.plan import World
+    from sttkit.conformance.result import Owner
+    from sttkit.laws.model import Run
+    from sttkit.scripting.model import Script
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "run",
+        help="play one script to a plugin and print what happens",
+        description="Play one script to a plugin and print what happens as a timeline, then the "
+        "laws that were broken. Exit status 1 if the plugin broke a law of level must.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("script", metavar="SCRIPT", help="a YAML file, or a case id")
+    parser.add_argument("target", metavar="TARGET", help="as for sttkit check")
+    parser.add_argument("--dialect", metavar="D", help="the wire protocol that the target speaks")
+    parser.add_argument(
+        "--seed",
+        type=bounded(0, 2**63 - 1),
+        metavar="N",
+        help="decides every choice of the kit (default: the script's)",
+    )
+    parser.add_argument(
+        "--loopback",
+        action="store_true",
+        help="over real sockets on this machine, in real time (today the only way)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the trace as JSON lines instead, and no laws"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play, print, judge."""
+    script = script_of_argument(arguments.script, arguments.seed)
+    from sttkit.conformance.casework import DEFAULT_WORLD, play_in, survey, target_of
+    from sttkit.conformance.timeline import timeline
+
+    # Building it once imports the plugin, which is not to be mistaken for a blocked loop.
+    survey(arguments.target, arguments.dialect)
+    target = target_of(arguments.target, arguments.dialect)
+    if script.dialect not in (None, target.dialect):
+        raise UsageError(
+            f"the script is for {script.dialect}, and {target.name} speaks {target.dialect}",
+            hint=f"if it does speak {script.dialect}: --dialect {script.dialect}",
+        )
+    world: World = "loopback" if arguments.loopback else DEFAULT_WORLD
+    played = play_in(world)(target, script)
+    if arguments.json:
+        sys.stdout.write(played.trace.to_jsonl())
+        return _print_broken(played.run, quiet=True)
+    width = width_of(sys.stdout)
+    print(timeline(played.trace.records, width=width, color=has_color(sys.stdout)))
+    return _print_broken(played.run)
+
+
+def script_of_argument(given: str, seed: int | None) -> Script:
+    """The script in a file, or the one that a case id is short for."""
+    from sttkit.scripting.cases import parse_case
+    from sttkit.scripting.yaml import load_script
+
+    if "@" in given and not Path(given).exists():
+        return parse_case(given).script(seed=seed or 0)
+    script = load_script(Path(given))
+    return script if seed is None else replace(script, seed=seed)
+
+
+def _print_broken(run: Run, *, quiet: bool = False) -> int:
+    """Say which laws the run broke; returns the exit status."""
+    from rich.text import Text
+
+    from sttkit.conformance.casework import judge_each_way, unfired
+    from sttkit.conformance.report import print_broken_law
+    from sttkit.laws import ALL_LAWS
+
+    # A single run does not tell what a healthy one looks like: only what is broken either way.
+    ways = judge_each_way(run)
+    broken = [
+        law for law in ALL_LAWS if all(way[law.id].verdict.value == "fail" for way in ways.values())
+    ]
+    theirs = _broken_by_framework(run) if any(law.level == "must" for law in broken) else set()
+    status = int(any(law.level == "must" and law.id not in theirs for law in broken))
+    if quiet:
+        return status
+    console = make_console()
+    for missing in unfired(run.script, run.records):
+        console.print(Text(f"never happened: {missing}", style="magenta"))
+    for law in broken:
+        owner: Owner = "framework" if law.id in theirs else "plugin"
+        print_broken_law(law, ways[None][law.id], owner, console)
+    if not broken:
+        console.print(Text("no law broken", style="green"))
+    return status
+
+
+def _broken_by_framework(run: Run) -> set[str]:
+    """The laws that a flawless plugin over the same framework breaks in the same script."""
+    from sttkit.conformance.casework import PROBE, play_in, survey, target_of
+    from sttkit.laws import ALL_LAWS, judge
+
+    if run.subject.name == PROBE:
+        return {law.id for law in ALL_LAWS}
+    try:
+        survey(PROBE)
+        played = play_in(run.world)(target_of(PROBE), replace(run.script, dialect=None))
+    except SttkitError:  # the script is about what only the other dialect has
+        return set()
+    verdicts = judge(played.run, ALL_LAWS)
+    return {law_id for law_id, said in verdicts.items() if said.verdict.value == "fail"}

@@ -1,0 +1,246 @@
+"""What a worker process does: look at a target, or play a case to it and judge what happened.
+
+Jobs and their outcomes are plain data, since they travel between processes; a run's records stay
+in the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from sttkit.conformance.plan import World
+from sttkit.conformance.pool import Answer
+from sttkit.errors import SttkitError
+from sttkit.laws.model import ConnOptions
+from sttkit.scripting.cases import parse_case
+from sttkit.scripting.model import Script
+
+if TYPE_CHECKING:
+    from sttkit.laws.model import Judgement, Run
+    from sttkit.targets import Target
+    from sttkit.trace import Record
+    from sttkit.worlds.played import Played
+
+PRELOAD = ("livekit.agents", "sttkit.conformance.casework", "sttkit.driver.run", "sttkit.laws")
+"""What takes long to import and is the same for all jobs."""
+DEFAULT_WORLD: World = "loopback"
+"""Where cases are played unless something else is asked for."""
+PROBE = "framework_probe"
+"""The target that has no faults of its own."""
+
+
+@dataclass(frozen=True)
+class SurveyJob:
+    """Find out what there is to say about a target, and whether it can be built."""
+
+    target: str
+    dialect: str | None = None
+
+
+@dataclass(frozen=True)
+class CaseJob:
+    """Play a case to a target."""
+
+    target: str
+    case: str
+    seed: int = 0
+    dialect: str | None = None
+    world: World = DEFAULT_WORLD
+
+
+@dataclass(frozen=True)
+class ProbeJob:
+    """Play a case to the framework probe, to see whose fault a failure is."""
+
+    case: str
+    seed: int = 0
+    world: World = DEFAULT_WORLD
+
+
+Job = SurveyJob | CaseJob | ProbeJob
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a report says about a target, and what the plan needs to know of it."""
+
+    dialect: str
+    class_path: str | None
+    version: str | None
+    livekit_agents: str | None
+    python: str
+    batch: bool = True
+    updates: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A case, played and judged.
+
+    Whether a healthy run emits START_OF_SPEECH is only known when that run is over, somewhere
+    else; so the case is judged for each answer, and ``judged`` has them by it.
+    """
+
+    judged: Mapping[bool | None, Mapping[str, Judgement]]
+    started: bool
+    unfired: tuple[str, ...]
+    wall_s: float
+    options: ConnOptions = field(default_factory=ConnOptions)
+    simulated_s: float = 0.0
+    trace_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The kit's own error: the target could not be found, built or run."""
+
+    error: SttkitError
+
+
+def perform(job: Job) -> Answer[Survey | Outcome | Refusal]:
+    """Do ``job``; the process is unfit for another if the plugin left something behind."""
+    if isinstance(job, ProbeJob):
+        job = CaseJob(PROBE, job.case, job.seed, world=job.world)
+    try:
+        # Before a case as well: its first use imports the plugin, and no case should wait for that.
+        said = survey(job.target, job.dialect)
+        if isinstance(job, SurveyJob):
+            return Answer(said)
+        return _play(job)
+    except SttkitError as error:
+        return Answer(Refusal(error), retire=isinstance(job, CaseJob))
+
+
+def play_in(world: World) -> Callable[[Target, Script], Played]:
+    """What plays a script in this world."""
+    play: Callable[[Target, Script], Played] = import_module(f"sttkit.worlds.{world}").play
+    return play
+
+
+def script_of(case_id: str, seed: int, dialect: str | None = None) -> Script:
+    """The script that a case is short for."""
+    return replace(parse_case(case_id).script(seed=seed), dialect=dialect)
+
+
+def unfired(script: Script, records: Iterable[Record]) -> tuple[str, ...]:
+    """Faults and actions of ``script`` that never happened, by id, in its order."""
+    happened = Counter(
+        str(record.data.get("fault" if record.kind == "fault" else "action"))
+        for record in records
+        if record.kind in ("fault", "action")
+    )
+    missing = []
+    for placed in script.placements():
+        fault = str(placed.fault)
+        if happened[fault]:
+            happened[fault] -= placed.connection != "each"
+        else:
+            missing.append(str(placed))
+    for step in script.client:
+        if happened[step.do]:
+            happened[step.do] -= 1
+        else:
+            missing.append(step.do)
+    return tuple(dict.fromkeys(missing))
+
+
+def left_behind(records: Iterable[Record]) -> bool:
+    """Whether a census at the end of a run counted more of anything than the one before it."""
+    counts = [record.data for record in records if record.kind == "census"]
+    if len(counts) < 2:
+        # A run that was not counted to its end: nobody knows what it left.
+        return True
+    before, after = counts[0], counts[-1]
+    return any(_number(after.get(what)) > _number(before.get(what)) for what in before)
+
+
+def start_was_seen(records: Iterable[Record]) -> bool:
+    """Whether START_OF_SPEECH was emitted."""
+    return any(r.kind == "event" and r.data.get("type") == "start_of_speech" for r in records)
+
+
+def judge_each_way(run: Run) -> dict[bool | None, Mapping[str, Judgement]]:
+    """The verdicts, by whether a healthy run emits START_OF_SPEECH (None: not known)."""
+    from sttkit.laws import ALL_LAWS, judge
+
+    return {
+        known: judge(replace(run, subject=replace(run.subject, start_in_health=known)), ALL_LAWS)
+        for known in (None, False, True)
+    }
+
+
+@lru_cache(maxsize=32)
+def survey(spec: str, dialect: str | None = None) -> Survey:
+    """Build the target once, and say what it is.
+
+    Raises:
+        UsageError: there is no such target.
+        TargetError: it cannot be loaded or built.
+    """
+    return asyncio.run(_survey(target_of(spec, dialect)))
+
+
+@lru_cache(maxsize=32)
+def target_of(spec: str, dialect: str | None = None) -> Target:
+    """The target, loaded once: a file would be run anew each time.
+
+    Raises:
+        UsageError: there is no such target.
+        TargetError: it cannot be loaded.
+    """
+    from sttkit.targets import load_target
+
+    return load_target(spec, dialect=dialect)
+
+
+async def _survey(target: Target) -> Survey:
+    import aiohttp
+
+    from sttkit.targets import Context, Place, build, describe
+
+    async with aiohttp.ClientSession() as session:
+        # Nothing listens there, and nothing connects: only the class is asked for.
+        plugin = build(target, Context(Place("127.0.0.1", 9), session, "sttkit-survey"))
+        said = describe(target, plugin)
+        await plugin.aclose()
+    return Survey(
+        dialect=target.dialect,
+        class_path=said.class_path,
+        version=said.version,
+        livekit_agents=said.livekit_agents,
+        python=platform.python_version(),
+        batch=target.batch,
+        updates=bool(target.updates),
+    )
+
+
+def _play(job: CaseJob) -> Answer[Survey | Outcome | Refusal]:
+    script = script_of(job.case, job.seed, job.dialect)
+    played = play_in(job.world)(target_of(job.target, job.dialect), script)
+    records = played.run.records
+    simulated = job.world == "simulated"
+    outcome = Outcome(
+        judged=judge_each_way(played.run),
+        started=start_was_seen(records),
+        unfired=unfired(script, records),
+        wall_s=played.wall_s,
+        options=played.run.options,
+        simulated_s=records[-1].at if simulated and records else 0.0,
+        # Over loopback no two traces are equal.
+        trace_sha256=played.trace.sha256() if simulated else None,
+    )
+    return Answer(outcome, retire=left_behind(records))
+
+
+def _number(counted: object) -> float:
+    """How much of something a census found: a list's length, or the number itself."""
+    if isinstance(counted, list):
+        return len(counted)
+    return counted if isinstance(counted, (int, float)) else 0

@@ -1,0 +1,87 @@
+"""What a check is asked to do, and whether there is such a thing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sttkit.conformance.casework import DEFAULT_WORLD
+from sttkit.conformance.plan import Tier, World
+from sttkit.dialects import load_dialect
+from sttkit.errors import unknown_name
+from sttkit.faults import Point, kind_of
+from sttkit.laws.model import Law
+from sttkit.scripting.cases import parse_case
+from sttkit.targets import target_names
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What is to be checked.
+
+    Attributes:
+        targets: as on the command line.
+        advisory: those of them that do not count against the check.
+        cases: ids to play instead of a plan.
+        fault, at: keep the planned cases that have this fault, or a fault at this point.
+        laws: ids to report; empty for all.
+        jobs: cases played at the same time; None to choose.
+        dialect: spoken by all targets, whatever they say themselves.
+        world: where the cases are played.
+    """
+
+    targets: tuple[str, ...]
+    advisory: frozenset[str] = frozenset()
+    tier: Tier = "default"
+    cases: tuple[str, ...] = ()
+    fault: str | None = None
+    at: str | None = None
+    laws: tuple[str, ...] = ()
+    seed: int = 0
+    jobs: int | None = None
+    dialect: str | None = None
+    world: World = DEFAULT_WORLD
+
+
+def default_jobs(world: World) -> int:
+    """Cases to play at the same time: over loopback they mostly wait, simulated they never do."""
+    cores = os.cpu_count() or 1
+    return min(8, 4 * cores) if world == "loopback" else cores
+
+
+def chosen_laws(ids: Sequence[str], laws: Sequence[Law]) -> tuple[Law, ...]:
+    """The laws called ``ids`` (in any case), in the contract's order; all if there are none.
+
+    Raises:
+        UsageError: there is no such law.
+    """
+    by_id = {law.id: law for law in laws}
+    for law_id in ids:
+        if law_id.upper() not in by_id:
+            raise unknown_name("law", law_id, by_id)
+    wanted = {law_id.upper() for law_id in ids}
+    return tuple(law for law in laws if not wanted or law.id in wanted)
+
+
+def validate(options: CheckOptions) -> None:
+    """Find what is wrong with ``options`` before anything slow begins.
+
+    Raises:
+        UsageError: something they name does not exist.
+    """
+    for spec in options.targets:
+        if ":" not in spec and not spec.endswith(".py") and spec not in target_names():
+            raise unknown_name("target", spec, target_names())
+    for spec in options.advisory:
+        if spec not in options.targets:
+            raise unknown_name("target", spec, options.targets, where="--advisory")
+    for case in options.cases:
+        parse_case(case)
+    if options.fault is not None:
+        kind_of(options.fault)
+    points = [point.value for point in Point]
+    if options.at is not None and options.at not in points:
+        raise unknown_name("point", options.at, points)
+    if options.dialect is not None:
+        load_dialect(options.dialect)
