@@ -24,7 +24,7 @@ def masked_frame(opcode: int, payload: bytes) -> bytes:
 
 
 class Stream(asyncio.Protocol):
-    """One client: upgrades, configures, then sends prebuilt frames; reads and forgets the answers."""
+    """One client: upgrades, configures, sends prebuilt frames; reads and forgets the answers."""
 
     def __init__(self) -> None:
         self.upgraded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -45,12 +45,12 @@ class Stream(asyncio.Protocol):
             self.upgraded.set_result(None)
 
 
-async def run_load(port: int, frames: list[bytes], *, streams: int, seconds: float) -> tuple[int, float]:
-    """Send ``frames`` on so many streams at 50 a second; returns messages sent and seconds taken."""
+async def run_load(
+    port: int, frames: list[bytes], *, streams: int, seconds: float
+) -> tuple[int, float]:
+    """Send ``frames`` on so many streams at 50 a second: messages sent, seconds taken."""
     loop = asyncio.get_running_loop()
-    clients = [
-        (await loop.create_connection(Stream, "127.0.0.1", port))[1] for _ in range(streams)
-    ]
+    clients = [(await loop.create_connection(Stream, "127.0.0.1", port))[1] for _ in range(streams)]
     await asyncio.gather(*(client.upgraded for client in clients))
     sent = 0
     started = loop.time()

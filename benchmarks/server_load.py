@@ -59,9 +59,21 @@ def main() -> list[tuple[str, str]]:
     many = measure("fake", streams=500, seconds=4)
     holds = 1 / (fake.cpu_per_message * RATE_HZ)
     return [
-        ("fake server, 200 streams x 50 msg/s, journal on", f"{fake.cpu_per_message * 1e6:.0f} us CPU per message"),
-        ("bare websockets echo server, same load", f"{echo.cpu_per_message * 1e6:.0f} us CPU per message"),
-        ("ratio (median of 3 pairs; goal <= 2)", f"{fake.cpu_per_message / echo.cpu_per_message:.2f}"),
-        ("500 streams x 50 msg/s on one core", f"{many.core_share:.0%} of a core, {many.lateness:.2f} x the load's time"),
+        (
+            "fake server, 200 streams x 50 msg/s, journal on",
+            f"{fake.cpu_per_message * 1e6:.0f} us CPU per message",
+        ),
+        (
+            "bare websockets echo server, same load",
+            f"{echo.cpu_per_message * 1e6:.0f} us CPU per message",
+        ),
+        (
+            "ratio (median of 3 pairs; goal <= 2)",
+            f"{fake.cpu_per_message / echo.cpu_per_message:.2f}",
+        ),
+        (
+            "500 streams x 50 msg/s on one core",
+            f"{many.core_share:.0%} of a core, {many.lateness:.2f} x the load's time",
+        ),
         ("streams one core holds, by CPU per message (goal >= 500)", f"{holds:.0f}"),
     ]

@@ -1,4 +1,4 @@
-"""A plugin of your own under test: `sttkit check examples/my_plugin.py:build --dialect custom_stt`."""
+"""A plugin of your own: `sttkit check examples/my_plugin.py:build --dialect custom_stt`."""
 
 from livekit.plugins.custom_stt import STT
 

@@ -50,7 +50,7 @@ class UsageError(SttkitError):
 
 
 class ScriptError(UsageError):
-    """A script does not say something playable; ``where`` is ``file:line:column`` (exit status 2)."""
+    """A script says nothing playable; ``where`` is ``file:line:column`` (exit status 2)."""
 
 
 class TargetError(SttkitError):
@@ -59,10 +59,33 @@ class TargetError(SttkitError):
     exit_status = 3
 
 
-def unknown_name(what: str, given: str, known: Iterable[str], *, where: str | None = None) -> UsageError:
+class SimulationError(SttkitError):
+    """A simulated run cannot go on: it is stuck, or code tried to leave the simulation.
+
+    Attributes:
+        waiting: for a run that is stuck, each waiting task and the line it waits at.
+    """
+
+    def __init__(
+        self, problem: str, *, waiting: tuple[str, ...] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(problem, hint=hint)
+        self.waiting = waiting
+
+    def __str__(self) -> str:
+        return "\n  ".join([super().__str__(), *self.waiting])
+
+
+def unknown_name(
+    what: str, given: str, known: Iterable[str], *, where: str | None = None
+) -> UsageError:
     """A `UsageError` for a name that is not in ``known``; it suggests the nearest one."""
     names = list(known)
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
+    if near and len(names) > 12:  # nobody reads a long list that the answer stands behind
+        return UsageError(
+            f"unknown {what} {given!r}", where=where, hint=f"did you mean {near[0]!r}?"
+        )
     return UsageError(
         f"unknown {what} {given!r}",
         where=where,

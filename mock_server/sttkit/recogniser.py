@@ -32,6 +32,9 @@ ENDPOINTING_S = 0.3
 IDLE_AFTER_S = 0.2
 """Audio without speech before the session counts as idle."""
 
+_TINY_S = 1e-9
+"""Far less than a sample, far more than the error of sums of seconds."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -82,7 +85,7 @@ class Recogniser:
         self._tracks = tracks
         self._signals_end = signals_end
         self._answers_empty_flush = answers_empty_flush
-        self._covered: dict[tuple[str, int, int], float] = {}
+        self._heard: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
         self._next: dict[str, int] = {}
         self._active: _Active | None = None
         self._pause_point: tuple[str, float] | None = None
@@ -97,7 +100,7 @@ class Recogniser:
         if span.track is not None and speech is not None:
             self._hear_track(span.track, speech, span, said)
         self.heard_s += span.duration
-        if self._idle is False and self._active is None and self.heard_s >= IDLE_AFTER_S:
+        if self._idle is False and self._active is None and self.heard_s >= IDLE_AFTER_S - _TINY_S:
             self._idle = True
             said.append(Reached(Point.IDLE))
         return said
@@ -139,7 +142,7 @@ class Recogniser:
             active = self._active
             if active is not None and (active.track, active.index) == (track, index):
                 active.over = span.end >= utterance.end
-            if span.end < utterance.end + ENDPOINTING_S:
+            if span.end < _endpoint(speech, index):
                 break
             if active is not None and (active.track, active.index) == (track, index):
                 said.extend(self._end_utterance(from_flush=False))
@@ -159,13 +162,16 @@ class Recogniser:
         shift: float,
         said: list[Said | Reached],
     ) -> None:
-        key = (track, index, number)
-        before = self._covered.get(key, 0.0)
-        after = before + min(word.end, span.end) - max(word.start, span.start)
-        self._covered[key] = after
-        half = (word.end - word.start) / 2 - 1e-9
-        if not before < half <= after:
+        parts = self._heard.setdefault((track, index, number), [])
+        begin = max(word.start, span.start)
+        before = _length(parts)
+        _add(parts, begin, min(word.end, span.end))
+        half = (word.end - word.start) / 2 - _TINY_S
+        if not before < half <= _length(parts):
             return
+        if self._idle is False and begin + half - before + shift >= IDLE_AFTER_S - _TINY_S:
+            self._idle = True  # before this word, if in the same piece of audio
+            said.append(Reached(Point.IDLE))
         start = max(0.0, round(word.start + shift, 3))
         active = self._active
         if active is None or (active.track, active.index) != (track, index):
@@ -187,10 +193,10 @@ class Recogniser:
         self._pause_point = (track, (ended + following) / 2)
 
     def _pass_pause(self, track: str, position: float, said: list[Said | Reached]) -> None:
-        if self._pause_point is not None and self._pause_point[0] == track:
-            if position >= self._pause_point[1]:
-                self._pause_point = None
-                said.append(Reached(Point.BETWEEN_UTTERANCES))
+        awaited = self._pause_point
+        if awaited is not None and awaited[0] == track and position >= awaited[1]:
+            self._pause_point = None
+            said.append(Reached(Point.BETWEEN_UTTERANCES))
 
     # --- saying ---------------------------------------------------------------------------
 
@@ -216,3 +222,29 @@ def _text_of(words: list[Word]) -> tuple[str, float, float, tuple[Word, ...]]:
         return "", 0.0, 0.0, ()
     text = " ".join(word.text for word in words)
     return text, words[0].start, words[-1].end, tuple(words)
+
+
+def _endpoint(speech: Speech, index: int) -> float:
+    """Where the end of an utterance is known: after a pause, or when the next one begins."""
+    known = speech.utterances[index].end + ENDPOINTING_S
+    if index + 1 < len(speech.utterances):
+        return min(known, speech.utterances[index + 1].start)
+    return known
+
+
+def _add(parts: list[tuple[float, float]], start: float, end: float) -> None:
+    """Add a stretch to ``parts``, which are sorted and do not overlap."""
+    if parts and parts[-1][0] <= start <= parts[-1][1] + _TINY_S:
+        parts[-1] = (parts[-1][0], max(parts[-1][1], end))
+        return
+    rest = sorted([*parts, (start, end)])
+    parts.clear()
+    for begin, until in rest:
+        if parts and begin <= parts[-1][1] + _TINY_S:
+            parts[-1] = (parts[-1][0], max(parts[-1][1], until))
+        else:
+            parts.append((begin, until))
+
+
+def _length(parts: list[tuple[float, float]]) -> float:
+    return sum(end - start for start, end in parts)

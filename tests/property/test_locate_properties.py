@@ -20,7 +20,7 @@ FOREIGN = np.random.default_rng(7).integers(-3000, 3000, 2 * RATE).astype("<i2")
 LENGTH = min(map(len, TRACKS.values())) // 2
 
 sizes = st.lists(st.integers(1, 900) | st.integers(1, 9000), min_size=1, max_size=200)
-places = st.integers(0, LENGTH - 1)
+places = st.integers(0, LENGTH - 64)
 lengths = st.integers(64, 12000)
 on_a_track = st.tuples(st.sampled_from(["main", "second"]), places, lengths)
 silent = st.tuples(st.just("zeros"), st.just(0), lengths)

@@ -1,9 +1,8 @@
 """The reference plugin under scripts that nobody thought of: no law of level must is broken.
 
-This is real time over real sockets, some seconds an example, so a usual run has few examples and
-always the same. More, and new ones each time:
+A usual run has the same examples each time. More, and new ones:
 
-    STTKIT_EXAMPLES=200 pytest tests/property/test_reference_plugin.py
+    STTKIT_EXAMPLES=2000 pytest tests/property/test_reference_plugin.py
 
 A failure prints the shrunk script, as YAML for ``sttkit run`` and as Python for a test.
 """
@@ -23,18 +22,14 @@ from sttkit.scripting.python import python_of
 from sttkit.scripting.yaml import dump_script
 from sttkit.strategies import scripts, speeches
 from sttkit.targets import load_target
-from sttkit.worlds.loopback import play
+from sttkit.worlds.simulated import play
 
 EXAMPLES = int(os.environ.get("STTKIT_EXAMPLES", "0"))
-
-# Noticed by the plugin's heartbeat, half a minute later, and so not by an application that waits
-# for less in real time.
-SLOW_TO_NOTICE = ("half-open", "stall", "stop-reading")
 
 MUST = [law for law in ALL_LAWS if law.level == "must"]
 
 few = settings(
-    max_examples=EXAMPLES or 6,
+    max_examples=EXAMPLES or 60,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
@@ -67,7 +62,6 @@ def assert_no_must_is_broken(said: Script) -> None:
         max_faults=2,
         max_steps=1,
         said=speeches(max_utterances=2, max_words=2),
-        exclude=SLOW_TO_NOTICE,
     ).filter(lambda said: bool(said.faults))
 )
 @example(script(speech("hello there"), faults.reset(at="mid-utterance")))
@@ -75,7 +69,7 @@ def test_no_fault_makes_the_reference_plugin_break_a_must(said):
     assert_no_must_is_broken(said)
 
 
-@settings(few, max_examples=EXAMPLES or 2)
+@settings(few, max_examples=EXAMPLES or 20)
 @given(
     scripts(
         max_faults=2,

@@ -56,7 +56,7 @@ def add_to(commands: Commands) -> None:
     how.add_argument(
         "--loopback",
         action="store_true",
-        help="over real sockets on this machine, in real time (today the only way)",
+        help="over real sockets on this machine in real time, not simulated",
     )
     how.add_argument(
         "--jobs",

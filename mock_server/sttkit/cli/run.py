@@ -39,7 +39,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--loopback",
         action="store_true",
-        help="over real sockets on this machine, in real time (today the only way)",
+        help="over real sockets on this machine in real time, not simulated",
     )
     parser.add_argument(
         "--json", action="store_true", help="print the trace as JSON lines instead, and no laws"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PRELOAD = ("livekit.agents", "sttkit.conformance.casework", "sttkit.driver.run", "sttkit.laws")
 """What takes long to import and is the same for all jobs."""
-DEFAULT_WORLD: World = "loopback"
+DEFAULT_WORLD: World = "simulated"
 """Where cases are played unless something else is asked for."""
 PROBE = "framework_probe"
 """The target that has no faults of its own."""

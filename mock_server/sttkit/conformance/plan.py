@@ -190,7 +190,7 @@ def plan(
     fault: str | None = None,
     at: str | None = None,
 ) -> tuple[Case, ...]:
-    """The cases for a dialect, healthy ones first; ``fault`` and ``at`` keep those that have them."""
+    """The cases for a dialect, healthy ones first; ``fault`` and ``at`` narrow them down."""
     scope = scope or Scope()
     chosen: dict[str, Case] = {}
     for case in _all(dialect, scope):

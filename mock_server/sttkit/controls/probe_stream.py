@@ -109,7 +109,7 @@ class Stream(stt.RecognizeStream):
         self._end_speech()
         self._report_usage()
 
-    async def _dial(self, deadline: float) -> aiohttp.ClientWebSocketResponse:
+    async def _dial(self, deadline: float) -> aiohttp.ClientWebSocketResponse[bool]:
         failure: APIError
         try:
             async with timeout_at(deadline):
@@ -136,7 +136,7 @@ class Stream(stt.RecognizeStream):
             self._not_before = asyncio.get_running_loop().time() + wait
         return status_error(error.status)
 
-    async def _session(self, ws: aiohttp.ClientWebSocketResponse, deadline: float) -> None:
+    async def _session(self, ws: aiohttp.ClientWebSocketResponse[bool], deadline: float) -> None:
         # aiohttp has no public way to give a connection up at once, see _hang_up().
         connection = ws._response.connection
         transport = connection.transport if connection else None
@@ -166,7 +166,7 @@ class Stream(stt.RecognizeStream):
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _greet(self, ws: aiohttp.ClientWebSocketResponse, deadline: float) -> None:
+    async def _greet(self, ws: aiohttp.ClientWebSocketResponse[bool], deadline: float) -> None:
         try:
             async with timeout_at(deadline):
                 await self._send(ws, wire.config(SAMPLE_RATE, self._session_options))
@@ -197,7 +197,7 @@ class Stream(stt.RecognizeStream):
 
     async def _hang_up(
         self,
-        ws: aiohttp.ClientWebSocketResponse,
+        ws: aiohttp.ClientWebSocketResponse[bool],
         transport: asyncio.Transport | None,
         *,
         in_order: bool,
@@ -217,7 +217,7 @@ class Stream(stt.RecognizeStream):
 
     # -- to the server -------------------------------------------------------------------------
 
-    async def _feed(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+    async def _feed(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
         async for item in self._input_ch:
             if isinstance(item, rtc.AudioFrame):
                 await self._send_audio(ws, wire.mono(item.data.tobytes(), item.num_channels))
@@ -227,13 +227,13 @@ class Stream(stt.RecognizeStream):
         self._session_end_sent = True
         await self._send(ws, wire.END)
 
-    async def _send_audio(self, ws: aiohttp.ClientWebSocketResponse, pcm: bytes) -> None:
+    async def _send_audio(self, ws: aiohttp.ClientWebSocketResponse[bool], pcm: bytes) -> None:
         await self._send(ws, pcm)
 
-    async def _send_flush(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+    async def _send_flush(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
         await self._send(ws, wire.FLUSH)
 
-    async def _send(self, ws: aiohttp.ClientWebSocketResponse, message: str | bytes) -> None:
+    async def _send(self, ws: aiohttp.ClientWebSocketResponse[bool], message: str | bytes) -> None:
         try:
             await (ws.send_str(message) if isinstance(message, str) else ws.send_bytes(message))
             return
@@ -241,7 +241,7 @@ class Stream(stt.RecognizeStream):
             failure = APIConnectionError(f"the connection was lost: {type(error).__name__}")
         raise failure
 
-    async def _tick(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+    async def _tick(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
         """Keep the session open. A failure ends this task alone: the receiver sees it too."""
         while True:
             await asyncio.sleep(self.keepalive)
@@ -263,7 +263,7 @@ class Stream(stt.RecognizeStream):
 
     # -- from the server -----------------------------------------------------------------------
 
-    async def _receive(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+    async def _receive(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
         while (message := await self._next(ws))["type"] != "session_ended":
             self._take(message)
         if not self._session_end_sent:
@@ -273,7 +273,7 @@ class Stream(stt.RecognizeStream):
                 while True:
                     self._take(await self._next(ws))
 
-    async def _next(self, ws: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
+    async def _next(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> dict[str, Any]:
         """The next message that makes sense."""
         while True:
             try:

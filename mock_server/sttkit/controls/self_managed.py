@@ -148,7 +148,7 @@ class SpeechStream(stt.RecognizeStream):
             )
             self._event_queue.put_nowait(None)
 
-    async def _send_loop(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+    async def _send_loop(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
         while True:
             item = await self._audio_queue.get()
             try:
@@ -165,7 +165,7 @@ class SpeechStream(stt.RecognizeStream):
                 if item is None:
                     return
 
-    async def _receive_loop(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+    async def _receive_loop(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
         async for message in ws:
             if message.type != aiohttp.WSMsgType.TEXT:
                 continue

@@ -230,6 +230,7 @@ DIALECT = Dialect(
         usage="client-audio",
         idle_limit=30.0,
         idle_close=(1001, "idle"),
+        transient_closes=frozenset({4000}),
         final_closes=frozenset({1008}),
         bad_message="bad_request",
     ),

@@ -234,12 +234,8 @@ DIALECT = Dialect(
         "data-0000": ProviderFailure(
             _DATA_0000, _error("DATA-0000", _DATA_0000), (1008, _DATA_0000)
         ),
-        "net-0000": ProviderFailure(
-            _NET_0000, _error("NET-0000", _NET_0000), (1011, _NET_0000)
-        ),
-        "net-0001": ProviderFailure(
-            _NET_0001, _error("NET-0001", _NET_0001), (1011, _NET_0001)
-        ),
+        "net-0000": ProviderFailure(_NET_0000, _error("NET-0000", _NET_0000), (1011, _NET_0000)),
+        "net-0001": ProviderFailure(_NET_0001, _error("NET-0001", _NET_0001), (1011, _NET_0001)),
     },
     unknown=text_of({"type": "Mystery", "value": 1}),
     wrong_types=(

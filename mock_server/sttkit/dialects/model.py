@@ -104,7 +104,7 @@ class Facts:
         usage: how RECOGNITION_USAGE is counted by the plugin.
         idle_limit: seconds without audio or keepalive after which the server closes, or None.
         idle_close: the close code and reason it does so with.
-        transient_closes, final_closes: close codes the provider documents as such, beyond RFC 6455's.
+        transient_closes, final_closes: close codes that the provider documents as such.
         bad_message: what a message the provider does not know leads to: the name of an error, or
             None where the provider ignores it.
     """

@@ -17,8 +17,7 @@ from sttkit.driver.observe import observing
 from sttkit.driver.options import CANARY, RunOptions
 from sttkit.driver.tracks import AFTER, MAIN, SECOND, tracks_of
 from sttkit.driver.waiting import abandon, error_of
-from sttkit.errors import TargetError
-from sttkit.errors import UsageError
+from sttkit.errors import TargetError, UsageError
 from sttkit.scripting.model import Script
 from sttkit.targets.model import Target
 from sttkit.trace import Trace

@@ -21,6 +21,7 @@ from sttkit.faults.catalogue import (
 )
 from sttkit.faults.placing import Fault, FaultMaker, Placed, parse_fault, parse_placed
 
+none = FaultMaker("none")
 refused = FaultMaker("refused")
 no_answer = FaultMaker("no-answer")
 unknown_host = FaultMaker("unknown-host")

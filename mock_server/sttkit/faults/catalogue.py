@@ -45,7 +45,7 @@ POINTS: dict[Point, str] = {
     Point.AFTER_END: "the client ended its audio; nothing was answered yet",
     Point.AFTER_END_ANSWER: "the last finals were sent; the session's own end was not",
     Point.CLOSING: "the close handshake begins, from either side",
-    Point.BACKOFF: "the first n attempts failed this way, and the client waits before its n-th retry",
+    Point.BACKOFF: "the first n attempts failed so, and the client waits before its n-th retry",
     Point.BATCH: "an HTTP request for batch recognition arrived",
 }
 
@@ -70,12 +70,15 @@ class Parameter:
         kind: its type; ``name`` is one of ``choices`` or, without choices, named by the dialect.
         default: used where a script or case id gives none.
         choices: the values the default plan tries, or all there are for ``name``.
+        least, most: limits of a number.
     """
 
     name: str
     kind: Literal["int", "seconds", "name"]
     default: int | float | str
     choices: tuple[int | float | str, ...] = ()
+    least: int = 0
+    most: int = 3600
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ RFC_VIOLATIONS = (
 
 
 def _status(*choices: int) -> Parameter:
-    return Parameter("status", "int", choices[0], choices)
+    return Parameter("status", "int", choices[0], choices, least=300, most=599)
 
 
 CATALOGUE: tuple[FaultKind, ...] = (
@@ -188,8 +191,10 @@ CATALOGUE: tuple[FaultKind, ...] = (
     # ending -------------------------------------------------------------------------------
     FaultKind(
         "close", Family.ENDING, "a close frame with this code",
-        "1000/1001 idle and deploys, 1008 auth, 1011 crash, 1012/1013 restart and load, 4xxx theirs",
-        _ENDING, Parameter("code", "int", 1011, (1011, 1000, 1001, 1008, 1012, 1013, 4000)),
+        "1000/1001 idle and deploys, 1008 auth, 1011 crash, 1012/1013 load, 4xxx their own",
+        _ENDING, Parameter(
+            "code", "int", 1011, (1011, 1000, 1001, 1008, 1012, 1013, 4000), least=0, most=65535
+        ),
         breaks=True,
     ),
     FaultKind(
@@ -223,7 +228,7 @@ CATALOGUE: tuple[FaultKind, ...] = (
     ),
     FaultKind(
         "bandwidth", Family.TIME, "the server's bytes arrive at this rate (kB/s)", "slow uplinks",
-        (Point.UPGRADED,), Parameter("rate", "int", 4, (4,)),
+        (Point.UPGRADED,), Parameter("rate", "int", 4, (4,), least=1, most=1_000_000),
     ),
     FaultKind(
         "stall", Family.TIME, "pings are answered, but no message comes any more",
@@ -250,7 +255,7 @@ CATALOGUE: tuple[FaultKind, ...] = (
     FaultKind(
         "fragment", Family.BYTES, "the server's bytes arrive in pieces of this size",
         "small segments, slow middleboxes", (Point.UPGRADED,),
-        Parameter("bytes", "int", 1, (1, 7)),
+        Parameter("bytes", "int", 1, (1, 7), least=1, most=65535),
     ),
     FaultKind(
         "cut", Family.BYTES, "the connection ends in the middle of a frame",
@@ -275,25 +280,40 @@ CATALOGUE: tuple[FaultKind, ...] = (
         "delay", Family.MESSAGES, "the message and all that follow are late by this",
         "a garbage collection pause", _EDIT, Parameter("seconds", "seconds", 0.5, (0.5,)),
     ),
-    FaultKind("not-json", Family.MESSAGES, "a text frame that is not JSON", "a proxy's HTML page", _INJECT),
-    FaultKind("json-array", Family.MESSAGES, "a JSON array instead of an object", "protocol drift", _INJECT),
+    FaultKind(
+        "not-json", Family.MESSAGES, "a text frame that is not JSON",
+        "a proxy's HTML page", _INJECT,
+    ),
+    FaultKind(
+        "json-array", Family.MESSAGES, "a JSON array instead of an object",
+        "protocol drift", _INJECT,
+    ),
     FaultKind("json-null", Family.MESSAGES, "the JSON value null", "protocol drift", _INJECT),
     FaultKind(
         "wrong-types", Family.MESSAGES, "a known message with numbers for text and nulls for lists",
         "a provider's release", _INJECT,
     ),
-    FaultKind("unknown-type", Family.MESSAGES, "a message of an unknown type", "a provider's release", _INJECT),
+    FaultKind(
+        "unknown-type", Family.MESSAGES, "a message of an unknown type",
+        "a provider's release", _INJECT,
+    ),
     FaultKind("empty", Family.MESSAGES, "an empty text frame", "keepalives of proxies", _INJECT),
     FaultKind(
-        "binary-for-text", Family.MESSAGES, "a valid message in a binary frame", "a proxy's rewrite",
+        "binary-for-text", Family.MESSAGES, "a valid message in a binary frame", "proxies",
         _INJECT,
     ),
     FaultKind(
-        "text-for-binary", Family.MESSAGES, "noise in a text frame, valid UTF-8", "a proxy's rewrite",
+        "text-for-binary", Family.MESSAGES, "noise in a text frame, valid UTF-8", "proxies",
         _INJECT,
     ),
-    FaultKind("huge", Family.MESSAGES, "an unknown message of 1 MiB", "a runaway transcript", _INJECT),
-    FaultKind("nested", Family.MESSAGES, "JSON nested 100,000 deep", "an attack, a serialiser's bug", _INJECT),
+    FaultKind(
+        "huge", Family.MESSAGES, "an unknown message of 1 MiB",
+        "a runaway transcript", _INJECT,
+    ),
+    FaultKind(
+        "nested", Family.MESSAGES, "JSON nested 100,000 deep",
+        "an attack, a serialiser's bug", _INJECT,
+    ),
     FaultKind(
         "provider-error", Family.MESSAGES, "an error message of the provider, as it documents it",
         "quota, bad audio, internal error", (Point.BEFORE_AUDIO, *_SPOKEN),

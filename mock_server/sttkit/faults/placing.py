@@ -5,6 +5,7 @@ The text form is public and stable: ``close=1011@mid-utterance.2`` (see `parse_p
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ from sttkit.errors import UsageError, unknown_name
 from sttkit.faults.catalogue import FaultKind, Parameter, Point, kind_of
 
 Connection = Literal["next", "each"] | int
-"""Which connection: the next that gets there, the n-th from here (1, 2, …), or each from here on."""
+"""Which connection: the next that gets there, the n-th from here (1, 2, …), or each from now."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Fault:
         return float(self.param)
 
     def __str__(self) -> str:
-        return self.id if self.param is None else f"{self.id}={self.param}"
+        return self.id if self.param is None or self.param == "" else f"{self.id}={self.param}"
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,7 @@ def place(
         raise UsageError(
             f"connection {connection!r}", where=where, expected="next, each, or a number from 1"
         )
-    return Placed(
-        Fault(fault.id, _checked(kind, fault.param, where=where)), point, n, connection
-    )
+    return Placed(Fault(fault.id, _checked(kind, fault.param, where=where)), point, n, connection)
 
 
 def parse_fault(text: str, *, where: str | None = None) -> Fault:
@@ -127,9 +126,7 @@ def parse_placed(text: str, *, where: str | None = None) -> Placed:
     """
     spelled, at, place_text = text.partition("@")
     if not at:
-        raise UsageError(
-            f"{text!r} has no point", where=where, expected="fault[=param]@point[.n]"
-        )
+        raise UsageError(f"{text!r} has no point", where=where, expected="fault[=param]@point[.n]")
     place_text, _, connection_text = place_text.partition(":")
     point, _, n_text = place_text.partition(".")
     connection: Connection = "next"
@@ -162,27 +159,31 @@ def _checked(
         raise UsageError(
             f"{kind.id} with {parameter.name} {param!r}",
             where=where,
-            expected={"int": "a whole number", "seconds": "seconds", "name": "a name"}[
-                parameter.kind
-            ],
+            expected={
+                "int": f"a whole number from {parameter.least} to {parameter.most}",
+                "seconds": f"seconds from {parameter.least} to {parameter.most}",
+                "name": "a name of letters, digits and . _ -",
+            }[parameter.kind],
         )
     if parameter.kind == "name" and parameter.choices and value not in parameter.choices:
         raise unknown_name(
-            f"{kind.id} {parameter.name}", str(value), [str(c) for c in parameter.choices], where=where
+            f"{kind.id} {parameter.name}",
+            str(value),
+            [str(c) for c in parameter.choices],
+            where=where,
         )
     return value
 
 
-def _converted(parameter: Parameter, param: int | float | str) -> int | float | str | None:
-    if isinstance(param, bool):
+def _converted(parameter: Parameter, param: object) -> int | float | str | None:
+    if isinstance(param, bool) or not isinstance(param, (int, float, str)):
         return None
+    if parameter.kind == "name":
+        # Nothing that means something else in a case id.
+        return str(param) if re.fullmatch(r"[\w.-]*", str(param), re.ASCII) else None
     try:
-        if parameter.kind == "int":
-            whole = int(param)
-            return whole if float(param) == whole and whole >= 0 else None
-        if parameter.kind == "seconds":
-            seconds = float(param)
-            return seconds if 0 <= seconds <= 3600 else None
+        number = int(param) if parameter.kind == "int" else float(param)
+        exact = number == float(param)
     except (ValueError, OverflowError):
         return None
-    return str(param)
+    return number if exact and parameter.least <= number <= parameter.most else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sttkit.errors import UsageError
 from sttkit.pytest_plugin.listening import in_running_loop
@@ -21,21 +21,25 @@ class SttOptions:
     """How the plugin under test is driven.
 
     Attributes:
-        conn: LiveKit's connection options; None: 3 retries, 0.3 s apart, 2 s time-out.
-        limits: limits of the laws; None: those of the loopback world.
+        conn: LiveKit's connection options; None: those of the world (LiveKit's defaults in the
+            simulated one; 3 retries, 0.3 s apart, 2 s time-out over loopback).
+        limits: limits of the laws; None: those of the world.
         pace: 1.0 pushes audio as fast as it is spoken, 0 as fast as the plugin takes it.
+        world: ``simulated``, in virtual time, or ``loopback``, over real sockets in real time.
     """
 
     conn: ConnOptions | None = None
     limits: Limits | None = None
     pace: float = 1.0
+    world: Literal["simulated", "loopback"] = "simulated"
 
 
 class Transcribe:
     """Lets the plugin under test meet the script that ``stt_server`` plays.
 
     ``transcribe()`` in a plain test, ``await transcribe.here()`` in an async one: the first makes
-    an event loop of its own, the second runs on the test's.
+    an event loop of its own, simulated unless `SttOptions.world` says otherwise, the second runs on
+    the test's, in real time.
     """
 
     def __init__(self, server: SttServer, options: SttOptions) -> None:
@@ -66,10 +70,12 @@ class Transcribe:
                 "transcribe() in a test that has an event loop",
                 expected="`await transcribe.here()` there",
             )
-        from sttkit.worlds.loopback import play
+        from importlib import import_module
 
+        play = import_module(f"sttkit.worlds.{self._options.world}").play
         target, options = self._target(), self._arguments(conn, limits, pace)
-        return self._ran(play(target, self._server.script, **options), options)
+        own = options != DEFAULTS or self._options.world != SttOptions().world
+        return self._ran(play(target, self._server.script, **options), own=own)
 
     async def here(
         self,
@@ -83,7 +89,7 @@ class Transcribe:
         from sttkit.worlds.loopback import play_here
 
         target, options = self._target(), self._arguments(conn, limits, pace)
-        return self._ran(await play_here(target, self._server.script, **options), options)
+        return self._ran(await play_here(target, self._server.script, **options), own=True)
 
     def _target(self) -> Target:
         __tracebackhide__ = True
@@ -101,6 +107,10 @@ class Transcribe:
             "pace": pace if pace is not None else self._options.pace,
         }
 
-    def _ran(self, played: Played, options: dict[str, Any]) -> Transcribed:
-        self._server.ran(played.trace, own_options=options != vars(SttOptions()))
+    def _ran(self, played: Played, *, own: bool) -> Transcribed:
+        self._server.ran(played.trace, own_options=own)
         return Transcribed(played)
+
+
+DEFAULTS = {"conn": None, "limits": None, "pace": 1.0}
+"""What a command line plays with too."""

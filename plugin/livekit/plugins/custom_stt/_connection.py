@@ -74,7 +74,7 @@ class Connection:
     """A session with the server, from `open` to `aclose`."""
 
     def __init__(
-        self, ws: aiohttp.ClientWebSocketResponse, server: Server, config: protocol.Config
+        self, ws: aiohttp.ClientWebSocketResponse[bool], server: Server, config: protocol.Config
     ) -> None:
         self._ws = ws
         self._server = server
