@@ -163,7 +163,11 @@ class FinalFlusher(Stream):
 
 @breaks("CLOSE-11", "none@mid-utterance+aclose")
 class Rude(Stream):
-    """Leaves by dropping the socket."""
+    """Leaves without a word, by dropping the socket."""
+
+    async def _send(self, ws, message):
+        if isinstance(message, bytes) or "end_of_stream" not in message:
+            await super()._send(ws, message)
 
     async def _hang_up(self, ws, transport, *, in_order):
         if transport is not None:

@@ -57,7 +57,7 @@ class Hopeful(Stream):
         return APIConnectionError("cannot connect")
 
 
-@breaks("RETRY-5", "http=503@backoff.3/close=1011@between-utterances")
+@breaks("RETRY-5", "http=503@backoff.3/close=1011@between-utterances.3")
 class Bookkeeper(Stream):
     """Counts failures over the whole life of the stream, finals or not."""
 

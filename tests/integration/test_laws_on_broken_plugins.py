@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from sttkit.laws import ALL_LAWS, judge
 from sttkit.laws.model import Judgement, Verdict
 from sttkit.scripting.cases import parse_case
 from sttkit.targets import load_target
 from sttkit.targets.model import Target
 from sttkit.worlds import loopback, simulated
-
 from tests.broken import BROKEN
 
 REAL_TIME = {"LIVE-5:blocks", "LIVE-5:spins"}

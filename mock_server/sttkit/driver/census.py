@@ -69,10 +69,10 @@ async def take(
         before: an earlier census; as soon as there is no more than then, nothing is waited for.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + SETTLE_S
     for _ in range(_TURNS):
         await asyncio.sleep(0)
     gc.collect()  # finalizers report to the loop what was never closed or retrieved
+    deadline = loop.time() + SETTLE_S  # not before: collecting may take as long
     # Nobody tells when a loop has come to rest, so it has to be asked again and again.
     while not _at_rest(open_connections(), port, before) and loop.time() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(_POLL_S)

@@ -69,7 +69,7 @@ class Watchdog:
         self._last_beat = 0.0  # time.monotonic, shared with the thread
         self._excuse = 0.0
         self._excusing = 0
-        self._window = (0.0, 0.0)
+        self._window = (0.0, 0.0, 0.0)
         self._streak = 0.0
         self._where = ""
         self._breaking = False
@@ -84,7 +84,7 @@ class Watchdog:
             # A signal also interrupts a sleeping system call, which a raised exception does not.
             self._signal = signal.SIGUSR2
             self._old_handler = signal.signal(self._signal, self._on_signal)
-        self._window = (self._loop.time(), time.thread_time())
+        self._window = (self._loop.time(), *_time_on_core())
         self._schedule()
         self._thread.start()
 
@@ -134,14 +134,16 @@ class Watchdog:
         self._excuse = 0.0
 
     def _weigh(self, now: float) -> None:
-        began, cpu = self._window
+        began, ran_before, waited_before = self._window
         elapsed = now - began
         if self._excuse:
-            self._window = (now, time.thread_time())
+            self._window = (now, *_time_on_core())
         elif elapsed >= WINDOW_S:
-            burned = time.thread_time() - cpu
-            self._window = (now, cpu + burned)
-            if self._busy and burned > BUSY_SHARE * elapsed:
+            ran, waited = _time_on_core()
+            self._window = (now, ran, waited)
+            # What others took of the core is not rest.
+            own = elapsed - (waited - waited_before)
+            if self._busy and ran - ran_before > BUSY_SHARE * own:
                 self._streak += elapsed
             else:
                 self._end_streak()
@@ -182,6 +184,15 @@ class Watchdog:
             raise LoopBroken
         if callable(self._old_handler):
             self._old_handler(number, frame)
+
+
+def _time_on_core() -> tuple[float, float]:
+    """Seconds that this thread ran, and seconds that it was kept waiting for a core."""
+    try:
+        ran, waited, _ = Path("/proc/thread-self/schedstat").read_text().split()
+    except (OSError, ValueError):  # not Linux: then a busy machine hides a busy loop
+        return time.thread_time(), 0.0
+    return int(ran) / 1e9, int(waited) / 1e9
 
 
 def stack_of(frame: FrameType) -> str:

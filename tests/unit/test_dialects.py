@@ -1,0 +1,247 @@
+"""Dialects: what each writes is what it documents, and it reads what its provider reads."""
+
+from __future__ import annotations
+
+import io
+import json
+import wave
+
+import pytest
+
+from sttkit import UsageError
+from sttkit.dialects import dialect_names, load_dialect
+from sttkit.dialects.model import Opening, Refusal, Request, View
+from sttkit.dialects.wire import form_file, read_wav_body, sample_rate_of
+from sttkit.events import (
+    Audio,
+    Config,
+    EndOfStream,
+    Final,
+    Flush,
+    Interim,
+    Keepalive,
+    Ready,
+    SessionEnded,
+    SpeechEnded,
+    SpeechStarted,
+    Unintelligible,
+    Word,
+)
+
+WORDS = (Word("hello", 0.5, 0.8), Word("there", 0.84, 1.1))
+CUSTOM = load_dialect("custom_stt")
+DEEPGRAM = load_dialect("deepgram")
+OPEN = View("session-0", {"type": "config", "language": "de"}, 3)
+
+every_dialect = pytest.mark.parametrize("name", dialect_names())
+
+
+@every_dialect
+def test_a_dialect_is_loaded_by_its_name_and_says_where_its_facts_come_from(name: str) -> None:
+    dialect = load_dialect(name)
+    assert dialect.name == name
+    assert dialect.source
+    assert dialect.host
+    assert dialect.errors
+    assert all(failure.text for failure in dialect.errors.values())
+    assert dialect.facts.bad_message is None or dialect.facts.bad_message in dialect.errors
+
+
+@every_dialect
+def test_messages_that_no_healthy_server_sends_explain_nothing_harmful(name: str) -> None:
+    dialect = load_dialect(name)
+    assert dialect.explain(dialect.unknown) is None
+    for message in dialect.wrong_types:
+        dialect.explain(message)
+
+
+@every_dialect
+def test_an_http_error_is_json(name: str) -> None:
+    assert "busy" in json.dumps(load_dialect(name).http_error(503, "busy"))
+
+
+def test_an_unknown_dialect_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="did you mean 'deepgram'"):
+        load_dialect("deepgramm")
+
+
+# --- custom_stt ---------------------------------------------------------------------------------
+
+
+def test_custom_stt_writes_protocol_1() -> None:
+    (ready,) = CUSTOM.write(Ready(), OPEN)
+    assert json.loads(ready) == {
+        "type": "ready",
+        "message": "ready",
+        "session_id": "session-0",
+        "protocol": 1,
+    }
+    (final,) = CUSTOM.write(Final("hello there", 0.5, 1.1, WORDS, 0.9), OPEN)
+    assert json.loads(final) == {
+        "type": "final",
+        "text": "hello there",
+        "start": 0.5,
+        "end": 1.1,
+        "confidence": 0.9,
+        "language": "de",
+        "words": [
+            {"word": "hello", "start": 0.5, "end": 0.8},
+            {"word": "there", "start": 0.84, "end": 1.1},
+        ],
+        "seq": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        ('{"type":"keepalive"}', Keepalive),
+        ('{"type":"flush"}', Flush),
+        ('{"type":"end_of_stream"}', EndOfStream),
+        ('{"type":"config"}', Config),
+        ('{"language":"en"}', Unintelligible),
+        ('{"type":"KeepAlive"}', Unintelligible),
+        ("", Unintelligible),
+        ("null", Unintelligible),
+        (b"\1\2", Audio),
+        (b"", Audio),
+        (b"\1", Unintelligible),
+    ],
+)
+def test_custom_stt_reads_what_its_protocol_knows(message: str | bytes, event: type) -> None:
+    assert type(CUSTOM.read(message, OPEN)) is event
+
+
+def test_custom_stt_takes_a_first_message_without_a_type_for_the_configuration() -> None:
+    assert CUSTOM.read('{"language":"en"}', View("s", {})) == Config(
+        {"type": "config", "language": "en"}
+    )
+    assert isinstance(CUSTOM.read('{"type":"flush"}', View("s", {})), Unintelligible)
+    assert isinstance(CUSTOM.read(b"\1\2", View("s", {})), Unintelligible)
+
+
+def test_custom_stt_knows_partial_as_another_name_for_interim() -> None:
+    assert CUSTOM.explain('{"type":"partial","text":"a"}') == Interim("a", confidence=0.0)
+
+
+# --- deepgram -----------------------------------------------------------------------------------
+
+
+def listen(**query: str) -> Request:
+    return Request(
+        "GET",
+        "/v1/listen",
+        {key: (value,) for key, value in query.items()},
+        {"authorization": "Token x"},
+    )
+
+
+def test_deepgram_is_configured_by_its_query() -> None:
+    opening = DEEPGRAM.open(listen(sample_rate="24000", model="nova-3"))
+    assert opening == Opening({"sample_rate": "24000", "model": "nova-3"}, 24000)
+    assert isinstance(opening, Opening)
+    assert DEEPGRAM.rate_of(opening.config) == 24000
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (Request("GET", "/v2/listen"), 404),
+        (Request("GET", "/v1/listen", {"sample_rate": ("16000",)}), 401),
+        (listen(), 400),
+        (listen(sample_rate="fast"), 400),
+        (listen(sample_rate="16000", encoding="opus"), 400),
+        (listen(sample_rate="16000", channels="2"), 400),
+    ],
+)
+def test_deepgram_refuses_what_it_does_not_serve(request_: Request, status: int) -> None:
+    answer = DEEPGRAM.open(request_)
+    assert isinstance(answer, Refusal)
+    assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        ('{"type":"KeepAlive"}', Keepalive),
+        ('{"type":"Finalize"}', Flush),
+        ('{"type":"CloseStream"}', EndOfStream),
+        ('{"type":"keepalive"}', Unintelligible),
+        ('{"type":"close_stream"}', Unintelligible),
+        ("{}", Unintelligible),
+        ("", Unintelligible),
+        (b"", Audio),
+        (b"\1\2\3", Unintelligible),
+    ],
+)
+def test_deepgram_reads_only_its_documented_markers(message: str | bytes, event: type) -> None:
+    assert type(DEEPGRAM.read(message, OPEN)) is event
+
+
+def test_deepgram_says_the_end_of_speech_in_the_final() -> None:
+    (final,) = DEEPGRAM.write(Final("a", 0.0, 1.0, endpoint=True, from_flush=True), OPEN)
+    said = json.loads(final)
+    assert (said["is_final"], said["speech_final"], said["from_finalize"]) == (True, True, True)
+    assert DEEPGRAM.write(SpeechEnded(1.0), OPEN) == []
+
+
+def test_deepgram_leaves_out_what_the_query_switches_off() -> None:
+    quiet = View("s", {"vad_events": "false", "interim_results": "false"})
+    assert DEEPGRAM.write(SpeechStarted(0.1), quiet) == []
+    assert DEEPGRAM.write(Interim("a"), quiet) == []
+    assert DEEPGRAM.write(SessionEnded(1.0), quiet)
+
+
+# --- shared pieces ------------------------------------------------------------------------------
+
+
+def wav(pcm: bytes, *, rate: int = 16000, channels: int = 1) -> bytes:
+    held = io.BytesIO()
+    with wave.open(held, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pcm)
+    return held.getvalue()
+
+
+def test_a_wav_body_is_read() -> None:
+    assert read_wav_body(wav(b"\1\0\2\0", rate=8000)) == (b"\1\0\2\0", 8000)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"RIFF", 400),
+        (b"hello, I am no WAV file at all, sorry", 400),
+        (wav(b"\1\0\2\0", channels=2), 415),
+        (wav(b"\1\0", rate=1), 415),
+        (wav(b"\1\0", rate=2_000_000_000), 415),
+    ],
+)
+def test_another_body_is_refused(body: bytes, status: int) -> None:
+    answer = read_wav_body(body)
+    assert isinstance(answer, Refusal)
+    assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("value", "rate"),
+    [
+        *((16000, 16000), ("8000", 8000), (44100.0, 44100), (3999, None), (192_001, None)),
+        *((None, None), (True, None), ("", None), ([], None)),
+        *((float("nan"), None), (float("inf"), None)),
+    ],
+)
+def test_a_sample_rate_is_a_number_that_is_served(value: object, rate: int | None) -> None:
+    assert sample_rate_of(value) == rate
+
+
+def test_a_form_without_the_field_is_refused() -> None:
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    body = b'--b\r\nContent-Disposition: form-data; name="other"\r\n\r\nx\r\n--b--\r\n'
+    assert form_file(Request("POST", "/", {}, headers, body), "file") == Refusal(
+        400, "no field 'file' in the form"
+    )
+    assert form_file(Request("POST", "/"), "file") == Refusal(415, "multipart/form-data expected")

@@ -1,0 +1,493 @@
+"""Every fault of the catalogue, at every point it allows: the client observes what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from http import HTTPStatus
+
+import pytest
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State as ProtocolState
+
+from sttkit import faults, speech
+from sttkit.dialects import load_dialect
+from sttkit.dialects.model import View
+from sttkit.events import Final, Interim, SessionEnded, SpeechEnded, SpeechStarted, Transcript
+from sttkit.faults import CATALOGUE, Fault, FaultKind, Placed, Point, placing
+from sttkit.faults.catalogue import Family
+from sttkit.session.effects import LINGER_S
+from sttkit.session.messages import malformed
+from sttkit.session.state import State
+from tests.support.caller import FOREVER, SAID, TONGUES, Caller, Stage
+
+FLUSHED_AT = 0.9  # in the second word
+HEALTHY = [*SAID]
+
+
+def play(placed: Placed, dialect: str, *, more: float = 60.0) -> tuple[Stage, Caller]:
+    """A whole session with a fault in it, every point of which is reached if it lives so long."""
+    stage = Stage(placed, dialect=dialect)
+    caller = stage.call()
+    if placed.point is Point.FLUSH:
+        caller.speak(until=FLUSHED_AT)
+        caller.flush()
+    caller.speak(until=stage.script.speech.duration)
+    caller.end()
+    stage.wait(more)
+    return stage, caller
+
+
+def struck_at(stage: Stage) -> float:
+    """The time of the fault on the stage's clock."""
+    (record,) = stage.records("fault")
+    return record.at + 1000.0
+
+
+def after(stage: Stage, caller: Caller) -> list[Frame]:
+    """The frames that came later than the fault, and not in the same instant."""
+    at = struck_at(stage)
+    return [frame for time, frame in caller.frames if time > at + 1e-9]
+
+
+def is_dead(stage: Stage, caller: Caller) -> bool:
+    """Whether nothing can be heard of the server any more, pings included."""
+    return not after(stage, caller) and not caller.ping() and not caller.ended
+
+
+# --- what each fault looks like -----------------------------------------------------------------
+
+
+def refused(stage: Stage, caller: Caller) -> None:
+    # Seen by the shell before TCP is; a session that was accepted all the same is reset.
+    assert caller.reset
+    assert not caller.raw
+
+
+def no_answer(stage: Stage, caller: Caller) -> None:
+    assert not caller.raw
+    assert not caller.ended
+
+
+def http(stage: Stage, caller: Caller) -> None:
+    (fault,) = stage.records("fault")
+    status = int(fault.data["fault"].partition("=")[2])
+    assert caller.response is None or caller.response.status_code == status
+    head, _, body = caller.raw.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert json.loads(body) == stage.dialect.http_error(status, HTTPStatus(status).phrase)
+    assert (b"Retry-After: 1" in head) == (status == 429)
+    assert caller.eof
+    assert not caller.frames
+
+
+def redirect(stage: Stage, caller: Caller) -> None:
+    assert caller.raw.startswith(b"HTTP/1.1 302 ")
+    assert b"Location: http://127.0.0.1:9/" in caller.raw
+    assert caller.eof
+
+
+def bad_accept(stage: Stage, caller: Caller) -> None:
+    assert caller.raw.startswith(b"HTTP/1.1 101 ")
+    assert "Sec-WebSocket-Accept" in str(caller.protocol.handshake_exc)
+    assert not stage.records("ready")
+
+
+def slow_handshake(stage: Stage, caller: Caller) -> None:
+    assert caller.chunks[0][0] == pytest.approx(1000.8)
+    assert caller.finals == HEALTHY
+    assert caller.close_code == 1000
+
+
+def no_greeting(stage: Stage, caller: Caller) -> None:
+    assert not caller.frames
+    assert not caller.ended
+    assert not stage.records("ready")
+    assert caller.ping()
+
+
+def close(stage: Stage, caller: Caller) -> None:
+    (fault,) = stage.records("fault")
+    code = int(fault.data["fault"].partition("=")[2])
+    (sent,) = stage.records("close-sent")
+    assert (caller.close_code, caller.close_reason) == (code, sent.data["reason"])
+    assert caller.eof
+    assert after(stage, caller) == []
+
+
+def reset(stage: Stage, caller: Caller) -> None:
+    assert caller.reset
+    assert caller.close_code == 1006
+    assert after(stage, caller) == []
+    (lost,) = stage.records("lost")
+    assert lost.data == {"by": "server", "how": "reset"}
+
+
+def fin(stage: Stage, caller: Caller) -> None:
+    assert caller.eof
+    assert caller.close_code == 1006
+    (lost,) = stage.records("lost")
+    assert lost.data == {"by": "server", "how": "fin"}
+    assert lost.at + 1000 == pytest.approx(struck_at(stage) + LINGER_S)
+
+
+def half_open(stage: Stage, caller: Caller) -> None:
+    assert is_dead(stage, caller)
+    caller.hang_up()
+    stage.wait(FOREVER)
+    assert is_dead(stage, caller)
+    assert not stage.records("lost")
+
+
+def half_close(stage: Stage, caller: Caller) -> None:
+    assert caller.eof
+    assert caller.close_code == 1006
+    assert not stage.records("lost")
+    caller.hang_up()
+    (lost,) = stage.records("lost")
+    assert lost.data == {"by": "server", "how": "fin"}
+
+
+def no_close_reply(stage: Stage, caller: Caller) -> None:
+    caller.close(1000, "bye")
+    stage.wait(FOREVER)
+    assert stage.records("close-received", code=1000)
+    assert not caller.ended
+    assert caller.protocol.close_rcvd is None
+    caller.hang_up()
+    assert stage.records("lost", by="client", how="fin")
+
+
+def latency(stage: Stage, caller: Caller) -> None:
+    assert caller.finals == HEALTHY
+    # The client's audio is late, and the server's answer to it again.
+    (final, *_), (usual, *_) = times_of(Final, caller), times_of(Final, healthy(stage))
+    assert final - usual == pytest.approx(0.3, abs=1e-6)
+
+
+def jitter(stage: Stage, caller: Caller) -> None:
+    assert caller.finals == HEALTHY
+    late = [
+        here - there
+        for here, there in zip(
+            times_of(Interim, caller), times_of(Interim, healthy(stage)), strict=True
+        )
+    ]
+    assert all(0 <= seconds <= 0.2 for seconds in late)
+    assert len({round(seconds, 6) for seconds in late}) > 1
+
+
+def bandwidth(stage: Stage, caller: Caller) -> None:
+    assert caller.finals == HEALTHY
+    times = [at for at, _ in caller.chunks]
+    assert times == sorted(times)
+    # After the handshake, no message comes sooner than its bytes take at 4 kB/s.
+    for (at, _), (then, data) in zip(caller.chunks[1:], caller.chunks[2:], strict=False):
+        assert then - at >= len(data) / 4000 - 1e-9
+
+
+def stall(stage: Stage, caller: Caller) -> None:
+    assert all(frame.opcode is Opcode.CLOSE for frame in after(stage, caller))
+    assert stage.records("withheld")
+    if caller.protocol.state is ProtocolState.OPEN:
+        assert caller.ping()
+
+
+def stop_reading(stage: Stage, caller: Caller) -> None:
+    assert not caller.reading
+    assert not caller.ping()
+    assert not caller.connection.sees_end
+
+
+def late_final(stage: Stage, caller: Caller) -> None:
+    # Nothing was pending after the pause, so it shows in the session's own end.
+    assert end_of(caller) - struck_at(stage) == pytest.approx(1.5)
+    assert caller.finals == HEALTHY
+
+
+def late_close(stage: Stage, caller: Caller) -> None:
+    assert end_of(caller) - struck_at(stage) == pytest.approx(1.0)
+    assert caller.close_code == 1000
+
+
+def mute_after_end(stage: Stage, caller: Caller) -> None:
+    assert after(stage, caller) == []
+    assert caller.ping()
+    assert not caller.ended
+
+
+def fragment(stage: Stage, caller: Caller) -> None:
+    (fault,) = stage.records("fault")
+    size = int(fault.data["fault"].partition("=")[2])
+    _handshake, *pieces = caller.chunks
+    assert max(len(data) for _, data in pieces) == size
+    assert caller.finals == HEALTHY
+
+
+def cut(stage: Stage, caller: Caller) -> None:
+    assert caller.eof
+    assert isinstance(caller.protocol.parser_exc, EOFError)
+    assert caller.close_code == 1006
+
+
+def drop(stage: Stage, caller: Caller) -> None:
+    (withheld,) = stage.records("withheld")
+    usual = healthy(stage).events
+    missing = [event for event in usual if event not in caller.events]
+    assert len(usual) - len(caller.events) == 1
+    assert [type(event) for event in missing] == [marked_type(stage)]
+    assert withheld.data["event"] in ("interim", "final", "speech_started")
+
+
+def duplicate(stage: Stage, caller: Caller) -> None:
+    twice = [a for a, b in zip(caller.events, caller.events[1:], strict=False) if a == b]
+    assert [type(event) for event in twice] == [marked_type(stage)]
+    assert len(stage.records("sent", duplicate=True)) == 1
+
+
+def reorder(stage: Stage, caller: Caller) -> None:
+    usual, now = healthy(stage).events, caller.events
+    (at,) = [i for i, (a, b) in enumerate(zip(usual, now, strict=True)) if a != b][:1]
+    assert type(usual[at]) is marked_type(stage)
+    assert now[at : at + 2] == usual[at : at + 2][::-1]
+    assert now[at + 2 :] == usual[at + 2 :]
+
+
+def delay(stage: Stage, caller: Caller) -> None:
+    usual, now = healthy(stage).timed_events, caller.timed_events
+    late = [round(b - a, 3) for (a, _), (b, _) in zip(usual, now, strict=True)]
+    first = next(i for i, seconds in enumerate(late) if seconds)
+    assert type(now[first][1]) is marked_type(stage)
+    assert late[first] == pytest.approx(0.5, abs=0.021)
+    assert [event for _, event in now] == [event for _, event in usual]
+
+
+def verbatim(stage: Stage, caller: Caller) -> None:
+    (fault,) = stage.records("fault")
+    view = View("session-0", {"language": "en"}, 0)
+    wanted = malformed(fault.data["id"], stage.dialect, view)
+    assert wanted
+    for message in wanted:
+        assert any(plain(message) == plain(heard) for heard in caller.messages)
+    assert len(stage.records("injected", what=fault.data["id"])) == len(wanted)
+    assert [text for text in caller.finals if text in SAID] == HEALTHY
+
+
+def provider_error(stage: Stage, caller: Caller) -> None:
+    failure = next(iter(stage.dialect.errors.values()))
+    assert failure.message in caller.messages
+    if failure.close is not None:
+        assert (caller.close_code, caller.close_reason) == failure.close
+    else:
+        assert caller.finals == HEALTHY
+
+
+def final_after_end(stage: Stage, caller: Caller) -> None:
+    *_, end, final = caller.events
+    assert isinstance(end, SessionEnded)
+    assert isinstance(final, Final)
+    assert final.text
+    assert caller.close_code == 1000
+
+
+def bad_times(stage: Stage, caller: Caller) -> None:
+    assert caller.finals == HEALTHY
+    (first, _), *rest = [
+        (event.start, event.end) for event in caller.events if isinstance(event, Transcript)
+    ]
+    assert first == pytest.approx(0.4)
+    assert {start for start, _ in rest} <= {0.0, 2.0, 7000.0}
+
+
+# --- helpers of these ---------------------------------------------------------------------------
+
+
+def plain(message: str | bytes) -> str | bytes:
+    """A message without its sequence number."""
+    if isinstance(message, str):
+        try:
+            value = json.loads(message)
+        except (ValueError, RecursionError):
+            return message
+        if isinstance(value, dict):
+            value.pop("seq", None)
+            return json.dumps(value)
+        return message
+    return plain(message.decode()).encode() if message[:1] == b"{" else message  # type: ignore[union-attr]
+
+
+def healthy(stage: Stage) -> Caller:
+    return healthy_in(stage.dialect.name)
+
+
+@lru_cache
+def healthy_in(dialect: str) -> Caller:
+    return play(faults.parse_placed("none@idle"), dialect)[1]
+
+
+def times_of(kind: type, caller: Caller) -> list[float]:
+    return [at for at, event in caller.timed_events if isinstance(event, kind)]
+
+
+def end_of(caller: Caller) -> float:
+    return times_of(SessionEnded, caller)[0]
+
+
+def marked_type(stage: Stage) -> type:
+    """What kind of message the point of the stage's fault marks."""
+    (fault,) = stage.records("fault")
+    point = Point(fault.data["point"])
+    # Between utterances, an edit waits for the next message: the beginning of the next one.
+    return {Point.MID_UTTERANCE: Interim, Point.AFTER_FINAL: Final}.get(point, SpeechStarted)
+
+
+OBSERVERS: dict[str, Callable[[Stage, Caller], None]] = {
+    "refused": refused,
+    "no-answer": no_answer,
+    "unknown-host": refused,
+    "http": http,
+    "redirect": redirect,
+    "bad-accept": bad_accept,
+    "slow-handshake": slow_handshake,
+    "no-greeting": no_greeting,
+    "close": close,
+    "reset": reset,
+    "fin": fin,
+    "half-open": half_open,
+    "half-close": half_close,
+    "no-close-reply": no_close_reply,
+    "latency": latency,
+    "jitter": jitter,
+    "bandwidth": bandwidth,
+    "stall": stall,
+    "stop-reading": stop_reading,
+    "late-final": late_final,
+    "late-close": late_close,
+    "mute-after-end": mute_after_end,
+    "fragment": fragment,
+    "cut": cut,
+    "drop": drop,
+    "duplicate": duplicate,
+    "reorder": reorder,
+    "delay": delay,
+    **dict.fromkeys(
+        (
+            "not-json",
+            "json-array",
+            "json-null",
+            "wrong-types",
+            "unknown-type",
+            "empty",
+            "binary-for-text",
+            "text-for-binary",
+            "huge",
+            "nested",
+            "empty-transcript",
+        ),
+        verbatim,
+    ),
+    "provider-error": provider_error,
+    "final-after-end": final_after_end,
+    "bad-times": bad_times,
+}
+ELSEWHERE = {
+    "none": "test_session",
+    "certificate": "needs a line with TLS",
+    "rfc": "test_session: one test per violation",
+    "batch-http": "test_server_http",
+    "batch-slow": "test_server_http",
+    "batch-cut": "test_server_http",
+    "batch-not-json": "test_server_http",
+}
+
+
+def placements(dialect: str) -> Iterator[Placed]:
+    facts = load_dialect(dialect).facts
+    for kind in CATALOGUE:
+        if kind.id in ELSEWHERE:
+            continue
+        parameters = kind.parameter.choices if kind.parameter else (None,)
+        for point in kind.points:
+            if point is Point.BACKOFF:
+                continue
+            if point is Point.GREETING and facts.greeting == "never":
+                continue
+            for parameter in parameters or ("",):
+                yield placing.place(Fault(kind.id, parameter), point)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "placed"),
+    [
+        pytest.param(dialect, placed, id=f"{dialect}-{placed}")
+        for dialect in TONGUES
+        for placed in placements(dialect)
+    ],
+)
+def test_the_client_observes_what_the_catalogue_says(dialect: str, placed: Placed) -> None:
+    stage, caller = play(placed, dialect)
+    (record,) = stage.records("fault")
+    assert (record.data["point"], record.data["n"]) == (placed.point.value, placed.n)
+    assert record.data["breaks"] == placed.fault.kind.breaks
+    OBSERVERS[placed.fault.id](stage, caller)
+
+
+def test_every_fault_has_an_observer() -> None:
+    assert {kind.id for kind in CATALOGUE} == {*OBSERVERS, *ELSEWHERE}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [k for k in CATALOGUE if k.breaks and k.family in (Family.ENDING, Family.BYTES)],
+    ids=lambda kind: kind.id,
+)
+def test_a_fault_that_breaks_a_live_connection_leaves_it_unusable(kind: FaultKind) -> None:
+    point = Point.MID_UTTERANCE if Point.MID_UTTERANCE in kind.points else kind.points[0]
+    _, caller = play(placing.place(Fault(kind.id, None), point), "custom_stt")
+    assert caller.connection.state in (State.DARK, State.SHUT, State.GONE)
+    assert caller.finals == []
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("fault", ["close=1011", "reset", "fin", "half-open", "cut", "half-close"])
+def test_the_message_that_marks_the_point_is_the_last_that_arrives(fault: str, n: int) -> None:
+    placed = faults.parse_placed(f"{fault}@mid-utterance.{n}")
+    _, caller = play(placed, "custom_stt")
+    assert len(caller.interims) == n
+
+
+def test_an_error_is_said_for_every_name_the_dialect_documents() -> None:
+    for dialect in TONGUES:
+        for name, failure in load_dialect(dialect).errors.items():
+            stage, caller = play(faults.provider_error(name, at="mid-utterance"), dialect)
+            assert failure.message in caller.messages
+            assert stage.records("sent", event="provider_error", name=name, text=failure.text)
+            assert caller.close_code == (failure.close[0] if failure.close else 1000)
+
+
+def test_a_fault_in_the_back_off_breaks_so_many_attempts() -> None:
+    for spelled, broken in (("http=503@backoff.2", 2), ("reset@backoff.3", 3)):
+        stage = Stage(faults.parse_placed(spelled))
+        callers = [stage.call() for _ in range(broken + 1)]
+        for caller in callers:
+            caller.speak(until=0.1)
+        assert [caller.ended for caller in callers] == [True] * broken + [False]
+        assert len(stage.records("fault")) == broken
+
+
+def test_audio_after_a_fault_is_still_counted_as_arrived_while_the_server_reads() -> None:
+    stage, _ = play(faults.stall(at="mid-utterance"), "custom_stt")
+    ends = [span[2] for record in stage.records("audio") for span in record.data["spans"]]
+    assert ends[-1] == pytest.approx(speech(*SAID).duration, abs=1e-3)
+
+
+def test_a_half_open_server_notes_no_audio() -> None:
+    stage, _ = play(faults.half_open(at="mid-utterance"), "custom_stt")
+    assert stage.records("audio")[-1].at <= stage.records("fault")[0].at
+
+
+def test_speech_ends_after_a_stray_final() -> None:
+    _, caller = play(faults.empty_transcript(at="between-utterances"), "custom_stt")
+    assert caller.finals == [SAID[0], "", SAID[1]]
+    assert [type(event) for event in caller.events][-2:] == [SpeechEnded, SessionEnded]

@@ -1,0 +1,87 @@
+"""The trace: order, time, secrets, listeners, and its form as JSON lines."""
+
+from __future__ import annotations
+
+import json
+
+from sttkit.trace import Trace
+
+
+class Clock:
+    now = 50.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_records_are_kept_in_order_with_the_time_since_the_beginning() -> None:
+    clock = Clock()
+    trace = Trace(clock)
+    trace.note("server", "attempt", 0, outcome="accepted")
+    clock.now = 51.5
+    trace.note("client", "push", None, "main", start=0.0)
+    assert [(r.at, r.side, r.kind, r.conn, r.stream) for r in trace] == [
+        (0.0, "server", "attempt", 0, None),
+        (1.5, "client", "push", None, "main"),
+    ]
+    assert (len(trace), trace.now()) == (2, 1.5)
+
+
+def test_listeners_hear_what_comes_after_until_they_are_stopped() -> None:
+    trace = Trace(Clock())
+    trace.note("server", "before")
+    heard: list[str] = []
+    stop = trace.listen(lambda record: heard.append(record.kind))
+    trace.note("server", "during")
+    stop()
+    stop()
+    trace.note("server", "after")
+    assert heard == ["during"]
+
+
+def test_a_listener_may_stop_itself_while_it_is_called() -> None:
+    trace = Trace(Clock())
+    heard: list[str] = []
+
+    def once(record: object) -> None:
+        heard.append("once")
+        stop()
+
+    stop = trace.listen(once)
+    trace.listen(lambda record: heard.append("always"))
+    trace.note("server", "a")
+    trace.note("server", "b")
+    assert heard == ["once", "always", "always"]
+
+
+def test_secrets_are_removed_and_found() -> None:
+    trace = Trace(Clock(), secrets=("sk-1", ""))
+    assert trace.redact("key sk-1, again sk-1") == "key [redacted], again [redacted]"
+    assert trace.holds_secret("xsk-1x")
+    assert not trace.holds_secret("nothing")
+
+
+def test_a_line_keeps_the_records_own_facts_apart_from_the_events() -> None:
+    clock = Clock()
+    trace = Trace(clock)
+    clock.now = 52.0
+    trace.note("server", "sent", 0, "main", event="speech_started", at=0.4)
+    (line,) = trace.to_jsonl().splitlines()
+    assert json.loads(line) == {
+        "at": 2.0,
+        "side": "server",
+        "kind": "sent",
+        "conn": 0,
+        "stream": "main",
+        "data": {"event": "speech_started", "at": 0.4},
+    }
+
+
+def test_equal_traces_have_equal_hashes() -> None:
+    def made(text: str) -> str:
+        trace = Trace(Clock())
+        trace.note("client", "event", None, "main", text=text, odd={1})
+        return trace.sha256()
+
+    assert made("a") == made("a")
+    assert made("a") != made("b")
