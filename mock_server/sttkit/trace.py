@@ -43,6 +43,7 @@ log                 a log record of level warning or higher
 census              what is still there: tasks, descriptors, threads, sessions
 loop-error          the event loop's exception handler was called
 blocked             the loop stood still: ``seconds`` and ``where``
+busy                the loop never rested: ``seconds``, or ``where`` if time stood still meanwhile
 batch               a recognize() call returned: ``text`` or the error's facts
 ==================  ==============================================================================
 """

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from sttkit import UsageError, script, silence, speech
 from sttkit.dialects import load_dialect
 from sttkit.events import Final
-from sttkit.server import fake
+from sttkit.server import listening
 from sttkit.server.fake import TEST_HOST, FakeServer
 from sttkit.trace import Trace
 from tests.support.caller import SAID, TONGUES
@@ -167,7 +167,7 @@ async def test_a_name_is_unknown_only_as_often_as_the_script_says() -> None:
 
 
 async def test_a_crowd_beyond_the_limit_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fake, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(listening, "MAX_CONNECTIONS", 2)
     async with served() as place:
         crowd = [await asyncio.open_connection(*place.address) for _ in range(3)]
         reader, _ = crowd[2]

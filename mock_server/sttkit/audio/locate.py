@@ -5,6 +5,9 @@ told exactly which stretch of it arrived: nothing is assumed about chunking, pac
 Three things can be on a wire: audio of one of the pushed *tracks*, digital silence that the client
 added, and anything else. A client that sends no audio of ours at all (another program, a resampled
 stream) is *unmarked*: its audio is counted instead of found, which the result says.
+
+However the audio is cut into chunks, the spans say the same: what cannot be judged yet is held
+back (12 ms at 16 kHz), and only where the audio does not go on as expected.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from dataclasses import dataclass
 _PROBE_BYTES = 64
 """32 samples: at 24 LSB of noise the chance of a false match is nil."""
 _STEP_BYTES = 320
+_ZEROS_BYTES = 16
 _GIVE_UP_BYTES = 9600
 """Unfound audio before a session without any match counts as unmarked (0.3 s at 16 kHz)."""
 
@@ -56,10 +60,12 @@ class Locator:
         self._tracks = tracks
         self._bytes_per_s = sample_rate * 2
         self._pending = b""
+        self._pending_missed = False
         self._track: str | None = None
         self._at = 0  # byte position in the current track
         self._counted_at = resume_at
         self._unfound = 0
+        self._in_silence = False
         self.marked: bool | None = None if tracks else False
         """None while undecided; False when audio is counted instead of found."""
 
@@ -67,68 +73,101 @@ class Locator:
         """The spans that ``pcm`` consists of, in order; a few samples may be held back."""
         if self.marked is False:
             return [self._count(len(pcm))] if pcm else []
-        if self._track is not None and not self._pending and self._continues(pcm):
-            return [self._advance(len(pcm))]
-        return self._search(self._pending + pcm)
+        undisturbed = self._track is not None and not self._pending and not len(pcm) % 2
+        if undisturbed and self._continues(pcm):
+            return [self._advance(len(pcm))] if pcm else []
+        return self._search(self._pending + pcm, last=False)
 
     def finish(self) -> list[Span]:
         """What was still held back when the session ended."""
-        rest, self._pending = self._pending, b""
-        if not rest:
-            return []
-        if self._track is not None and self._continues(rest):
-            return [self._advance(len(rest))]
-        return [self._count(len(rest))] if self.marked is False else [self._foreign(rest)]
+        spans = self._search(self._pending, last=True)
+        if self.marked is None and self._unfound:
+            spans.append(self._count(self._unfound))
+            self._unfound = 0
+        return spans
 
     def _continues(self, pcm: bytes) -> bool:
         assert self._track is not None
         return self._tracks[self._track][self._at : self._at + len(pcm)] == pcm
 
-    def _search(self, pcm: bytes) -> list[Span]:
+    def _search(self, pcm: bytes, *, last: bool) -> list[Span]:
         spans: list[Span] = []
+        end = len(pcm) if last else len(pcm) // 2 * 2
         at = 0
-        self._pending = b""
-        while at < len(pcm):
-            if self._track is not None:
-                common = self._common(pcm, at)
-                if common:
-                    spans.append(self._advance(common))
-                    at += common
-                    continue
+        missed = 0 if self._pending_missed else -1  # a place that is known to be found nowhere
+        self._pending_missed = False
+        while at < end:
+            common = self._common(pcm, at) if self._track is not None else 0
+            if common:
+                spans.append(self._advance(common))
+                at += common
+                continue
             zeros = _leading_zeros(pcm, at)
-            if zeros >= 16 or (zeros and at + zeros == len(pcm)):
+            # No track holds a zero; other audio does, but seldom many in a row.
+            if zeros and (self.marked or self._in_silence or zeros >= _ZEROS_BYTES):
                 spans.append(self._silence(zeros))
                 at += zeros
                 continue
-            if len(pcm) - at < _PROBE_BYTES:
-                self._pending = pcm[at:]
-                break
-            if self._find(pcm[at : at + _PROBE_BYTES]):
-                continue
-            step = min(_STEP_BYTES, len(pcm) - at)
-            self._unfound += step
-            if self.marked is None and self._unfound >= _GIVE_UP_BYTES:
+            found = self._find(pcm, at) if at != missed else None
+            if found is None:
+                if end - at < _STEP_BYTES + _PROBE_BYTES and not last:
+                    self._pending_missed = end - at >= _PROBE_BYTES
+                    break
+                missed = min(at + _STEP_BYTES, end)
+                found = self._find(pcm, missed)
+                back = self._agreement_before(pcm, missed, found, missed - at) if found else 0
+                self._pass_by(missed - back - at, spans)
+                at = missed - back
+                found = (found[0], found[1] - back) if found else None
+            if found is not None:
+                self._go_to(found, spans)
+            elif self.marked is None and self._unfound >= _GIVE_UP_BYTES:
                 self.marked = False
-                spans.append(self._count(self._unfound - step + len(pcm) - at))
-                return spans
-            if self.marked:
-                spans.append(self._foreign(pcm[at : at + step]))
-            at += step
+                spans.append(self._count(self._unfound + len(pcm) - at))
+                at = len(pcm)
+        self._pending = pcm[at:]
         return spans
 
-    def _find(self, probe: bytes) -> bool:
-        order = sorted(self._tracks, key=lambda name: name != self._track)
-        for name in order:
+    def _find(self, pcm: bytes, at: int) -> tuple[str, int] | None:
+        """The track and the byte in it where the audio from ``at`` on comes from."""
+        probe = pcm[at : at + _PROBE_BYTES]
+        if len(probe) < _PROBE_BYTES:
+            return None
+        for name in sorted(self._tracks, key=lambda name: name != self._track):
             track = self._tracks[name]
             # Ahead of the cursor first: loss is likelier than repetition, and cheaper to find.
             for start in (self._at, 0) if name == self._track else (0,):
-                at = track.find(probe, start)
-                while at % 2 == 1:
-                    at = track.find(probe, at + 1)
-                if at >= 0:
-                    self._track, self._at, self.marked = name, at, True
-                    return True
-        return False
+                place = track.find(probe, start)
+                while place > 0 and place % 2 == 1:
+                    place = track.find(probe, place + 1)
+                if place >= 0:
+                    return name, place
+        return None
+
+    def _agreement_before(self, pcm: bytes, at: int, found: tuple[str, int], most: int) -> int:
+        """How many of at most ``most`` bytes before ``at`` are the track's as well."""
+        track, place = self._tracks[found[0]], found[1]
+        count = 0
+        while count + 2 <= min(most, place) and (
+            pcm[at - count - 2 : at - count] == track[place - count - 2 : place - count]
+        ):
+            count += 2
+        return count
+
+    def _go_to(self, found: tuple[str, int], spans: list[Span]) -> None:
+        if self._unfound:
+            spans.append(self._foreign(self._unfound))
+            self._unfound = 0
+        self._track, self._at = found
+        self.marked = True
+
+    def _pass_by(self, count: int, spans: list[Span]) -> None:
+        """Audio that was not found: foreign, or perhaps the beginning of an unmarked session."""
+        self._in_silence = False
+        if self.marked:
+            spans.append(self._foreign(count))
+        else:
+            self._unfound += count
 
     def _common(self, pcm: bytes, at: int) -> int:
         """How many bytes of ``pcm[at:]`` the track continues with (whole samples)."""
@@ -148,6 +187,7 @@ class Locator:
         start = self._at / self._bytes_per_s
         self._at += count
         self._counted_at = self._at / self._bytes_per_s
+        self._in_silence = False
         return Span(self._track, start, self._counted_at)
 
     def _count(self, count: int) -> Span:
@@ -157,10 +197,11 @@ class Locator:
         return Span(first, start, self._counted_at, exact=False)
 
     def _silence(self, count: int) -> Span:
+        self._in_silence = True
         return Span(None, 0.0, count / self._bytes_per_s, silent=True)
 
-    def _foreign(self, pcm: bytes) -> Span:
-        return Span(None, 0.0, len(pcm) / self._bytes_per_s, exact=False)
+    def _foreign(self, count: int) -> Span:
+        return Span(None, 0.0, count / self._bytes_per_s, exact=False)
 
 
 def _leading_zeros(pcm: bytes, at: int) -> int:

@@ -69,7 +69,9 @@ class Speech:
         if not self.core:
             return min(self.duration, LEAD_IN_S + TAIL_S)
         if self.core < len(self.utterances):
-            return min(self.utterances[self.core - 1].end + TAIL_S, self.utterances[self.core].start)
+            return min(
+                self.utterances[self.core - 1].end + TAIL_S, self.utterances[self.core].start
+            )
         return self.duration
 
     def words(self) -> Iterator[Word]:
@@ -120,41 +122,70 @@ def from_items(
             raise ScriptError("a wav entry must be the only entry of speech", where="speech")
         return _from_recording(items[0], seed=seed, base=base)
     utterances: list[Utterance] = []
-    at = LEAD_IN_S
-    gap = 0.0
+    at = 0.0
+    gap: float | None = None  # pause since the last utterance, if one was asked for
     for index, item in enumerate(items):
         where = f"speech[{index}]"
         if set(item) == {"say"}:
-            texts = str(item["say"]).split()
+            texts = _said(item["say"], where).split()
             if not texts:
                 raise ScriptError("nothing is said", where=where, expected="words after say:")
-            if utterances:
-                at += gap if gap > 0 else PAUSE_S
+            if not utterances:
+                at += LEAD_IN_S
+            else:
+                at += PAUSE_S if gap is None else gap
             words = _lay_out(texts, at)
             utterances.append(Utterance(words))
-            at, gap = words[-1].end, 0.0
+            at, gap = words[-1].end, None
         elif set(item) == {"pause"}:
             pause = item["pause"]
-            if isinstance(pause, bool) or not isinstance(pause, (int, float)) or pause < 0:
+            if (
+                isinstance(pause, bool)
+                or not isinstance(pause, (int, float))
+                or not 0 <= pause <= MAX_SPEECH_S
+            ):
                 raise ScriptError(
                     f"a pause of {pause!r}", where=where, expected="seconds as a number, 0 or more"
                 )
             if utterances:
-                gap += pause
+                gap = (gap or 0.0) + pause
             else:
                 at += pause
         else:
             raise ScriptError(
-                f"an entry with the keys {sorted(item)}",
+                f"an entry with the keys {sorted(map(str, item))}",
                 where=where,
                 expected="say, pause, or wav with words",
             )
-    duration = at + (max(TAIL_S, gap) if utterances else 0.0)
+    duration = round(at + (max(TAIL_S, gap or 0.0) if utterances else 0.0), 3)
     if duration > MAX_SPEECH_S:
         raise ScriptError(
             f"{duration:.0f} s of speech", where="speech", expected=f"at most {MAX_SPEECH_S:.0f} s"
         )
     return Speech(tuple(utterances), duration, core=len(utterances), seed=seed)
+
+
+def to_items(speech: Speech) -> list[Mapping[str, object]]:
+    """The entries of which `from_items` makes this speech again, its encore left out."""
+    if speech.recording is not None:
+        words = [{"text": w.text, "start": w.start, "end": w.end} for w in speech.words()]
+        return [{"wav": str(speech.recording), "words": words}]
+    core = speech.utterances[: speech.core]
+    if not core:
+        return [{"pause": speech.duration}]
+    items: list[Mapping[str, object]] = []
+    ended = LEAD_IN_S
+    for utterance in core:
+        pause = round(utterance.start - ended, 3)
+        if pause > 0 or utterance is not core[0]:
+            items.append({"pause": pause})
+        items.append({"say": utterance.text})
+        ended = utterance.end
+    encore = speech.utterances[speech.core :]
+    rest = round((encore[0].start if encore else speech.duration) - ended, 3)
+    if rest > TAIL_S:
+        items.append({"pause": rest})
+    return items
 
 
 def silence(seconds: float, *, seed: int = 0) -> Speech:
@@ -185,10 +216,16 @@ def read_wav(path: Path) -> tuple[bytes, int]:
         raise ScriptError(f"not a readable WAV file ({error})", where=str(path)) from None
 
 
+def _said(value: object, where: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ScriptError(f"{value!r} is said", where=where, expected="text after say:")
+    return str(value)
+
+
 def _from_recording(item: Mapping[str, object], *, seed: int, base: Path | None) -> Speech:
     if set(item) != {"wav", "words"} or not isinstance(item["words"], list):
         raise ScriptError(
-            f"a wav entry with the keys {sorted(item)}",
+            f"a wav entry with the keys {sorted(map(str, item))}",
             where="speech[0]",
             expected="wav: path and words: a list of {text, start, end}",
         )

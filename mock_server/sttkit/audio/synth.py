@@ -26,7 +26,7 @@ def render(speech: Speech, sample_rate: int) -> bytes:
     """The whole speech as s16le mono PCM at ``sample_rate``; equal arguments give equal bytes."""
     import numpy as np
 
-    rng = np.random.Generator(np.random.PCG64([speech.seed, sample_rate]))
+    rng = np.random.Generator(np.random.PCG64([_entropy(speech), sample_rate]))
     if speech.recording is not None:
         signal = _recorded(speech, sample_rate)
     else:
@@ -35,6 +35,10 @@ def render(speech: Speech, sample_rate: int) -> bytes:
     quantised = np.clip(np.rint(samples), -32768, 32767).astype("<i2")
     quantised[quantised == 0] = 1
     return quantised.tobytes()
+
+
+def _entropy(speech: Speech) -> int:
+    return speech.seed % 2**64  # any whole number will do as a seed
 
 
 def _spoken(speech: Speech, rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -67,7 +71,7 @@ def _recorded(speech: Speech, rate: int) -> NDArray[np.float64]:
         samples = np.interp(positions, np.arange(len(samples)), samples)
     missing = round(speech.duration * rate) - len(samples)
     if missing > 0:  # an encore behind the recording
-        rng = np.random.Generator(np.random.PCG64([speech.seed, rate, 1]))
+        rng = np.random.Generator(np.random.PCG64([_entropy(speech), rate, 1]))
         tail = _spoken(speech, rate, rng)
         samples = np.concatenate([samples, tail[len(samples) :]])
     return samples

@@ -123,11 +123,10 @@ def _first(run: Run, records: Iterable[Record]) -> Record | None:
 def no_storm(run: Run) -> Judgement:
     history, limits = run.history, run.limits
     for record in history.of("busy"):
-        return broken(
-            "a loop that rests",
-            f"it turned without rest for {secs(record.data['seconds'])}",
-            record.at,
-        )
+        observed = f"it turned without rest for {secs(record.data['seconds'])}"
+        if record.data.get("where"):  # of virtual time, which never passes in such a loop
+            observed = f"it turned without time passing: {record.data['where']}"
+        return broken("a loop that rests", observed, record.at)
     unseen = ""
     for record in history.of("blocked"):
         seconds, where = float(record.data["seconds"]), str(record.data.get("where") or "")

@@ -12,8 +12,7 @@ from sttkit.audio.speech import Speech
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError
 from sttkit.scripting.model import Script
-from sttkit.server.shell import Shell
-from sttkit.session.connection import State
+from sttkit.server.listening import LineKeeper
 from sttkit.session.line import Line
 from sttkit.targets.model import Place
 from sttkit.trace import Trace
@@ -21,10 +20,9 @@ from sttkit.trace import Trace
 LOOPBACK = "127.0.0.1"
 TEST_HOST = "stt.sttkit.test"
 """A name under RFC 6761's ``.test``; only a driver's own resolver knows it."""
-MAX_CONNECTIONS = 5000
 
 
-class Listener:
+class Listener(LineKeeper):
     """A port of the fake server, playing one script to one client.
 
     Attributes:
@@ -33,12 +31,11 @@ class Listener:
     """
 
     def __init__(self, line: Line, ssl_context: ssl.SSLContext | None) -> None:
-        self.line = line
+        super().__init__(line)
         self.place = Place(LOOPBACK, 0)
         self._ssl = ssl_context
         self._server: asyncio.Server | None = None
         self._placeholder: socket.socket | None = None
-        self._shells: set[Shell] = set()
         self._address = (LOOPBACK, 0)
 
     async def start(self, host: str, port: int) -> None:
@@ -75,18 +72,6 @@ class Listener:
         """Whether an attempt finds the address of `TEST_HOST`; other names do not exist."""
         return host == TEST_HOST and not self.line.blocked_attempt("unknown-host")
 
-    def rearm(self, trace: Trace) -> None:
-        """Start the script over: connections from now on are written into ``trace``."""
-        old = self.line
-        self.line = Line(old.script, old.dialect, old.tracks, trace, Random(old.script.seed))
-
-    def open_connections(self) -> int:
-        """Connections that the client still holds, half-open ones not counted."""
-        return sum(
-            shell.connection is None or shell.connection.state is not State.DARK
-            for shell in self._shells
-        )
-
     async def aclose(self) -> None:
         """Stop listening and end all connections."""
         if self._server is not None:
@@ -94,10 +79,7 @@ class Listener:
             self._server = None
         if self._placeholder is not None:
             self._placeholder.close()
-        for shell in list(self._shells):
-            shell.abort()
-        while self._shells:  # an abort takes effect in the loop's next turn
-            await asyncio.sleep(0)
+        await self.end_all()
 
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
@@ -117,16 +99,7 @@ class Listener:
 
     async def _listen(self, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: self._new_shell(loop), sock=sock, ssl=self._ssl, backlog=512
-        )
-
-    def _new_shell(self, loop: asyncio.AbstractEventLoop) -> Shell:
-        shell = Shell(self.line, loop, self._shells.discard)
-        self._shells.add(shell)
-        if len(self._shells) > MAX_CONNECTIONS:
-            loop.call_soon(shell.abort)
-        return shell
+        self._server = await loop.create_server(self.accept, sock=sock, ssl=self._ssl, backlog=512)
 
 
 class FakeServer:

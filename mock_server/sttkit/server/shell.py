@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
 
 from sttkit.session.actions import Action, Drop, Reset, Send, Shut, StopReading
-from sttkit.session.connection import Connection, State
+from sttkit.session.connection import Connection
 from sttkit.session.line import Line
 
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -23,15 +24,22 @@ class Shell(asyncio.Protocol):
     Args:
         line: of the listener that accepted the connection.
         loop: whose clock is used.
+        on_begin: called with this shell when it has a transport; false: there is no room for it.
         on_end: called with this shell when the transport is gone.
     """
 
     def __init__(
-        self, line: Line, loop: asyncio.AbstractEventLoop, on_end: Callable[[Shell], None]
+        self,
+        line: Line,
+        loop: asyncio.AbstractEventLoop,
+        on_begin: Callable[[Shell], bool],
+        on_end: Callable[[Shell], None],
     ) -> None:
         self._line = line
         self._loop = loop
+        self._on_begin = on_begin
         self._on_end = on_end
+        self._waiting: deque[Action] = deque()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._saw_eof = False
@@ -40,6 +48,9 @@ class Shell(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if not self._on_begin(self):
+            transport.abort()
+            return
         self.connection = Connection(self._line, self._loop.time())
         self._carry_out()
 
@@ -50,19 +61,23 @@ class Shell(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._saw_eof = True
-        if self.connection is not None:
-            dark = self.connection.state is State.DARK
-            self.connection.receive_eof(self._loop.time())
-            self._carry_out()
-            return dark  # a half-open peer does not even answer a FIN
-        return False
+        if self.connection is None or self._transport is None:
+            return False
+        self.connection.receive_eof(self._loop.time())
+        self._carry_out()
+        # The connection decides when the socket goes: perhaps something is still on its way, and a
+        # half-open peer does not even answer a FIN. TLS leaves no choice.
+        return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self.connection is not None:
-            how = "reset" if isinstance(exc, ConnectionError) else "fin" if self._saw_eof else "abort"
+            how = (
+                "reset" if isinstance(exc, ConnectionError) else "fin" if self._saw_eof else "abort"
+            )
             self.connection.lost(self._loop.time(), how)
+        self._waiting.clear()
         self._transport = None
         self._on_end(self)
 
@@ -75,10 +90,27 @@ class Shell(asyncio.Protocol):
         connection = self.connection
         assert connection is not None
         while actions := connection.actions():
-            for action in actions:
-                self._do(action)
+            idle = not self._waiting
+            self._waiting.extend(actions)
+            if idle:
+                self._do_waiting()
             connection.advance_to(self._loop.time())
         self._set_timer(connection.next_deadline())
+
+    def _do_waiting(self) -> None:
+        while self._waiting:
+            action = self._waiting[0]
+            self._do(action)
+            if isinstance(action, Send) and action.apart:
+                self._loop.call_soon(self._go_on)
+                return
+            self._waiting.popleft()
+
+    def _go_on(self) -> None:
+        """A piece was written, and the client had a turn of the loop to read it."""
+        if self._waiting:
+            self._waiting.popleft()
+            self._do_waiting()
 
     def _do(self, action: Action) -> None:
         transport = self._transport

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Send:
-    """Write these bytes."""
+    """Write these bytes; ``apart``: let the client read them before anything else is written."""
 
     data: bytes
+    apart: bool = False
 
 
 @dataclass(frozen=True)

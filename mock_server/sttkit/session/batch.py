@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
 
 import h11
 
@@ -17,7 +16,8 @@ from sttkit.dialects.model import Batch, Refusal, Request
 from sttkit.events import Final, Word
 from sttkit.faults import Fault, Point
 from sttkit.recogniser import Recogniser, Said
-from sttkit.session.handshake import RETRY_AFTER_S, phrase_of
+from sttkit.session.handshake import RETRY_AFTER_S, phrase_of, request_of
+from sttkit.session.state import State
 
 if TYPE_CHECKING:
     from sttkit.session.connection import Connection
@@ -61,22 +61,22 @@ class BatchExchange:
     def _expect_continue(self, request: h11.Request) -> None:
         if any(name == b"expect" for name, _ in request.headers):
             go_on = self._http.send(h11.InformationalResponse(status_code=100, headers=[]))
-            self._connection.send_http(go_on or b"", then_drop=False)
+            self._connection.emit(go_on or b"")
 
     def _handle(self) -> None:
         assert self._request is not None
-        split = urlsplit(self._request.target.decode("ascii", "replace"))
-        request = Request(
+        request = request_of(
             self._request.method.decode("ascii", "replace"),
-            split.path,
-            {
-                key: tuple(values)
-                for key, values in parse_qs(split.query, keep_blank_values=True).items()
-            },
-            {name.decode(): value.decode("latin-1") for name, value in self._request.headers},
+            self._request.target.decode("ascii", "replace"),
+            [(name.decode(), value.decode("latin-1")) for name, value in self._request.headers],
             bytes(self._body),
         )
+        if request is None:
+            self._answer(400, {"error": "the request target is no URL"})
+            return
         self._connection.note_request(request)
+        if self._connection.door.refuse_if_told():
+            return
         dialect = self._connection.line.dialect
         if dialect.health is not None and request.path == dialect.health[0]:
             self._answer(200, dialect.health[1])
@@ -91,11 +91,9 @@ class BatchExchange:
         connection = self._connection
         line = connection.line
         number = connection.number
-        faults = line.plan.due(Point.BATCH, number + 1, number) or line.plan.due(
-            Point.BATCH, 1, number
-        )
+        faults = line.plan.due(Point.BATCH, number + 1, number)
         for fault in faults:
-            line.note_fault(fault, Point.BATCH, 1, number, connection.stream)
+            line.note_fault(fault, Point.BATCH, number + 1, number, connection.stream)
         connection.note("point", point=Point.BATCH.value, n=number + 1)
         by_id = {fault.id: fault for fault in faults}
         read = batch.read(request)
@@ -117,15 +115,22 @@ class BatchExchange:
         final, duration = self._transcribe(*recording)
         body = batch.write(final, duration, request)
         connection = self._connection
-        connection.note("sent", event="final", text=final.text, batch=True)
+
+        def answer() -> None:
+            if connection.state is State.HTTP:
+                connection.note("sent", event="final", text=final.text, batch=True)
+                self._answer(200, body)
+
         if "batch-not-json" in faults:
+            connection.note("withheld", event="final", text=final.text, batch=True)
             self._answer(200, b"<html><body>Welcome to the hotel network</body></html>")
         elif "batch-cut" in faults:
+            connection.note("withheld", event="final", text=final.text, batch=True)
             self._answer(200, body, cut=True)
         elif "batch-slow" in faults:
-            connection.later(faults["batch-slow"].seconds, lambda: self._answer(200, body))
+            connection.later(faults["batch-slow"].seconds, answer)
         else:
-            self._answer(200, body)
+            answer()
 
     def _transcribe(self, pcm: bytes, rate: int) -> tuple[Final, float]:
         connection = self._connection
@@ -164,4 +169,5 @@ class BatchExchange:
         )
         out = self._http.send(response) or b""
         out += data[: len(data) // 2] if cut else data
-        self._connection.send_http(out, then_drop=True)
+        self._connection.emit(out)
+        self._connection.drop("close")

@@ -1,9 +1,9 @@
 """One accepted connection as a state machine.
 
 Rules: everything that changes the state goes through `_enter`, which looks the step up in
-`TRANSITIONS`; every byte out goes through one delay line, so a toxic on it acts on all traffic
-alike; frames are built and parsed by ``websockets``' protocol object, except for the bytes that RFC
-6455 forbids and it would refuse to build.
+`TRANSITIONS`; everything in and out goes through one delay line per direction, endings included, so
+that a toxic acts on all traffic alike and what was sent before an ending arrives before it; what
+the client observes does not depend on how its bytes were cut into pieces.
 """
 
 from __future__ import annotations
@@ -11,60 +11,33 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
-from enum import Enum
-from http import HTTPStatus
-from urllib.parse import parse_qs, urlsplit
 
-from websockets.exceptions import ProtocolError
 from websockets.frames import Close, Frame, Opcode
-from websockets.http11 import Request as UpgradeRequest
-from websockets.protocol import SEND_EOF
-from websockets.server import ServerProtocol
 
-from sttkit.dialects.model import Message, Refusal, Request
+from sttkit.dialects.model import Message, Opening, Request
 from sttkit.faults import Family, Fault, Point
 from sttkit.session.actions import Action, Drop, Reset, Send, Shut, StopReading
 from sttkit.session.batch import BatchExchange
 from sttkit.session.delay import DelayLine, LineModel
 from sttkit.session.dialogue import Dialogue
-from sttkit.session.effects import apply_to
-from sttkit.session.handshake import WRONG_ACCEPT, refusal_bytes, refusal_of
+from sttkit.session.door import Door
+from sttkit.session.effects import apply_to, close_of
+from sttkit.session.frames import (
+    ClientFrames,
+    close_bytes,
+    close_payload,
+    message_bytes,
+    pong_bytes,
+)
+from sttkit.session.handshake import noted_request
 from sttkit.session.line import Line
-from sttkit.trace import REDACTED
+from sttkit.session.state import TRANSITIONS, State
 
-MAX_HEAD_BYTES = 65_536
-MAX_MESSAGE_BYTES = 4 << 20
 CLOSE_TIMEOUT_S = 2.0
 """How long the server waits for the client's close frame before it drops the connection."""
-LINGER_S = 0.05
-"""Between FIN and the end of the socket when a process ends."""
 
-_SECRET_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "xi-api-key"}
-)
-
-
-class State(Enum):
-    """Where a connection stands."""
-
-    HEAD = "waiting for the request"
-    HTTP = "answering a plain HTTP request"
-    OPEN = "WebSocket open"
-    CLOSING = "close frame sent or received"
-    DARK = "half-open: swallows everything, says nothing"
-    SHUT = "FIN sent, nothing more is said"
-    GONE = "the transport is gone"
-
-
-TRANSITIONS: dict[State, frozenset[State]] = {
-    State.HEAD: frozenset({State.HTTP, State.OPEN, State.DARK, State.SHUT, State.GONE}),
-    State.HTTP: frozenset({State.DARK, State.SHUT, State.GONE}),
-    State.OPEN: frozenset({State.CLOSING, State.DARK, State.SHUT, State.GONE}),
-    State.CLOSING: frozenset({State.DARK, State.SHUT, State.GONE}),
-    State.DARK: frozenset({State.GONE}),
-    State.SHUT: frozenset({State.GONE}),
-    State.GONE: frozenset(),
-}
+_END_OF_DATA = b""
+"""On its way in like any data: the client shut its direction."""
 
 
 class Connection:
@@ -91,17 +64,17 @@ class Connection:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_ids = itertools.count()
         self._piece_bytes: int | None = None
-        self._head = bytearray()
-        self._protocol = ServerProtocol(max_size=MAX_MESSAGE_BYTES)
-        self._parts: list[Frame] = []
+        self.door: Door = Door(self)
+        self._frames: ClientFrames | None = None
         self._dialogue: Dialogue | None = None
         self._batch: BatchExchange | None = None
         self._lost_how: str | None = None
+        self._lost_by = "server"
         self._ignore_close = False
-        self._answer_with: Fault | None = None
+        self._reads = True
         self.number, faults = line.begin_attempt()
         for fault in faults:
-            apply_to(self, fault)
+            self.apply(fault)
 
     # --- what a shell calls ---------------------------------------------------------------
 
@@ -116,18 +89,18 @@ class Connection:
     def receive_eof(self, now: float) -> None:
         """The client shut its direction."""
         self._now = now
-        if self.state in (State.DARK, State.GONE):
-            return
-        self.note("eof")
-        # A client that has shut its direction and gets no more answer from us is done with.
-        self._drop("fin")
+        if self._in.is_direct:
+            self._receive_end()
+        else:
+            self._in.put(_END_OF_DATA, now)
 
     def lost(self, now: float, how: str) -> None:
         """The transport is gone: ``how`` is reset, fin or abort, as the shell saw it."""
         self._now = now
         if self.state is State.GONE:
             return
-        by = "server" if self._lost_how else "client"
+        ending = self._lost_how is not None or self.state in (State.CLOSING, State.SHUT)
+        by = self._lost_by if ending else "client"
         self.note("lost", by=by, how=self._lost_how or how)
         if self._dialogue is not None:
             self._dialogue.over()
@@ -137,7 +110,10 @@ class Connection:
         """Time passed; do what was due."""
         self._now = now
         for data in self._in.take(now):
-            self._receive(data)
+            if data:
+                self._receive(data)
+            else:
+                self._receive_end()
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2]()
 
@@ -155,8 +131,13 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the client could still use this connection."""
-        return self.state in (State.HEAD, State.HTTP, State.OPEN, State.CLOSING)
+        """Whether messages can be exchanged."""
+        return self.state is State.OPEN
+
+    @property
+    def sees_end(self) -> bool:
+        """Whether this side would notice that the client has ended the connection."""
+        return self._reads and self.state is not State.DARK
 
     # --- what the dialogue calls ----------------------------------------------------------
 
@@ -181,40 +162,24 @@ class Connection:
         """Send a whole message; False if the connection does not take any more."""
         if self.state is not State.OPEN:
             return False
-        if isinstance(message, str):
-            self._protocol.send_text(message.encode("utf-8", "surrogatepass"))
-        else:
-            self._protocol.send_binary(message)
-        self._send_pending()
+        self.emit(message_bytes(message))
         return True
 
     def close(self, code: int, reason: str = "") -> None:
         """Begin the close handshake (RFC 6455, 7.1.2)."""
-        if self.state is not State.OPEN:
-            return
-        self.note("close-sent", code=code, reason=reason)
-        # Codes such as 1005 or 5000 are refused by the protocol object, and wanted here.
-        payload = code.to_bytes(2, "big") + reason.encode()[:123]
-        try:
-            self._protocol.send_close(code, reason)
-        except ProtocolError:
-            self._emit(bytes([0x88, len(payload)]) + payload)
-        self._send_pending()
-        self._enter(State.CLOSING)
-        self.later(CLOSE_TIMEOUT_S, lambda: self._drop("close"))
+        if self.state is State.OPEN:
+            self._send_close(code, reason)
+            self._enter(State.CLOSING)
+            self.later(CLOSE_TIMEOUT_S, lambda: self.drop("close"))
 
     def apply(self, fault: Fault) -> None:
         """Carry out a fault that acts on the connection, not on single messages."""
         if self.state in (State.HEAD, State.OPEN, State.CLOSING):
             apply_to(self, fault)
 
-    def _refuse(
-        self, status: int, message: str, extra: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        head, retry_after = refusal_bytes(self.line.dialect, status, message, extra)
-        self.note("response", status=status, retry_after=retry_after)
-        self._emit(head)
-        self._drop("close")
+    def _send_close(self, code: int, reason: str) -> None:
+        self.note("close-sent", code=code, reason=reason)
+        self.emit(close_bytes(close_payload(code, reason)))
 
     # --- receiving ------------------------------------------------------------------------
 
@@ -222,103 +187,53 @@ class Connection:
         if self.state in (State.DARK, State.SHUT, State.GONE):
             return
         if self.state is State.HEAD:
-            self._receive_head(data)
+            rest = self.door.receive(data)
+            if rest:  # an impatient client sends frames before it has seen the answer
+                self._receive(rest)
         elif self.state is State.HTTP:
             assert self._batch is not None
             self._batch.receive(data)
         else:
             self._receive_frames(data)
 
-    def _receive_head(self, data: bytes) -> None:
-        self._head += data
-        end = self._head.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self._head) > MAX_HEAD_BYTES:
-                self._drop("abort")
-            return
-        head = bytes(self._head)
-        if b"upgrade: websocket" not in head[:end].lower():
-            self._enter(State.HTTP)
-            self._batch = BatchExchange(self)
-            self._batch.receive(head)
-            return
-        self._protocol.receive_data(head)
-        for event in self._protocol.events_received():
-            if isinstance(event, UpgradeRequest):
-                self._handshake(event)
-        if self.state is State.HEAD:  # the protocol object could not make sense of it
-            self._send_pending()
-            self._drop("close")
+    def become_http(self, head: bytes) -> None:
+        """The first request is a plain one."""
+        self._enter(State.HTTP)
+        self._batch = BatchExchange(self)
+        self._batch.receive(head)
 
-    def _handshake(self, upgrade: UpgradeRequest) -> None:
-        split = urlsplit(upgrade.path)
-        request = Request(
-            "GET",
-            split.path,
-            {
-                key: tuple(values)
-                for key, values in parse_qs(split.query, keep_blank_values=True).items()
-            },
-            {name.lower(): value for name, value in upgrade.headers.raw_items()},
-        )
-        self.note_request(request)
-        if self._answer_with is not None and self._answer_with.id in ("http", "redirect"):
-            status, message, extra = refusal_of(self._answer_with)
-            self._refuse(status, message, extra)
-            return
-        opening = self.line.dialect.open(request)
-        if isinstance(opening, Refusal):
-            self._refuse(opening.status, opening.message)
-            return
-        response = self._protocol.accept(upgrade)
-        if self._answer_with is not None and "Sec-WebSocket-Accept" in response.headers:
-            del response.headers["Sec-WebSocket-Accept"]
-            response.headers["Sec-WebSocket-Accept"] = WRONG_ACCEPT
-        self._protocol.send_response(response)
-        self.note("response", status=response.status_code)
-        self._send_pending()
-        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            self._drop("close")
-            return
+    def become_open(self, frames: ClientFrames, opening: Opening | None) -> None:
+        """The handshake was answered with 101; without an opening there is nobody to talk."""
         self._enter(State.OPEN)
-        self._dialogue = Dialogue(self, opening)
-        self._dialogue.begin()
+        self._frames = frames
+        if opening is not None:
+            self._dialogue = Dialogue(self, opening)
+            self._dialogue.begin()
 
     def note_request(self, request: Request) -> None:
         """Note an HTTP request, without the values that authenticate it."""
-        headers = {
-            name: REDACTED if name in _SECRET_HEADERS else self.line.trace.redact(value)
-            for name, value in request.headers.items()
-        }
-        query = {
-            key: [self.line.trace.redact(value) for value in values]
-            for key, values in request.query.items()
-        }
-        self.note("request", method=request.method, path=request.path, query=query, headers=headers)
+        self.note("request", **noted_request(request, self.line.trace.redact))
 
     def _receive_frames(self, data: bytes) -> None:
-        self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if isinstance(event, Frame):
-                self._receive_frame(event)
+        assert self._frames is not None
+        for frame in self._frames.receive(data):
+            self._receive_frame(frame)
             if self.state not in (State.OPEN, State.CLOSING):
                 return
-        self._send_pending()
+        violation = self._frames.violation
+        if violation is not None:  # 7.1.7: a server fails the connection by closing it at once
+            if self.state is State.OPEN:
+                self._send_close(violation.code, violation.reason)
+            self.drop("close")
 
     def _receive_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PING:
             self.note("ping")
+            self.emit(pong_bytes(bytes(frame.data)))
         elif frame.opcode is Opcode.CLOSE:
-            self._receive_close(Close.parse(frame.data))
-        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            if frame.fin and not self._parts:
-                self._receive_message(frame.opcode, frame.data)
-                return
-            self._parts.append(frame)
-            if frame.fin:
-                parts, self._parts = self._parts, []
-                whole = b"".join(bytes(part.data) for part in parts)
-                self._receive_message(parts[0].opcode, whole)
+            self._receive_close(bytes(frame.data))
+        elif frame.opcode is not Opcode.PONG:
+            self._receive_message(frame.opcode, frame.data)
 
     def _receive_message(self, opcode: Opcode, data: bytes | bytearray | memoryview) -> None:
         if self._dialogue is None or self.state is not State.OPEN:
@@ -326,50 +241,52 @@ class Connection:
         raw = bytes(data)
         self._dialogue.hear(raw.decode("utf-8", "replace") if opcode is Opcode.TEXT else raw)
 
-    def _receive_close(self, close: Close) -> None:
+    def _receive_close(self, payload: bytes) -> None:
+        close = Close.parse(payload)
         self.note("close-received", code=close.code, reason=close.reason)
         if self.state is State.CLOSING:
-            if not self._ignore_close:
-                self._drop("close")
+            self.drop("close")
             return
-        if self._ignore_close:
-            self._protocol.data_to_send()  # the reply that the protocol object has ready
-            return
-        assert self._dialogue is not None
-        for fault in self._dialogue.reach(Point.CLOSING):
-            if fault.id == "no-close-reply":
-                self._protocol.data_to_send()  # the reply that the protocol object has ready
-                self._ignore_close = True
-                return
-            if fault.kind.family is Family.ENDING and fault.id != "close":
-                self._protocol.data_to_send()
+        faults: list[Fault] = []
+        if self._dialogue is not None and not self._ignore_close:
+            faults = self._dialogue.reach(Point.CLOSING)
+        reply = payload  # 5.5.1: "the endpoint typically echos the status code it received"
+        for fault in faults:
+            if fault.id == "close":
+                code, reason = close_of(fault)
+                self.note("close-sent", code=code, reason=reason)
+                reply = close_payload(code, reason)
+            elif fault.kind.family is Family.ENDING:
                 self.apply(fault)
-                return
-        self._enter(State.CLOSING)
-        self._send_pending()
+        if self.state is State.OPEN:
+            self._enter(State.CLOSING)
+            if self._ignore_close:
+                self._lost_by = "client"
+            else:
+                self.emit(close_bytes(reply))
+                self.drop("close")
+
+    def _receive_end(self) -> None:
+        if self.state in (State.DARK, State.GONE):
+            return
+        self.note("eof")
+        # A client that has shut its direction and gets no more answer from us is done with.
+        if self.state in (State.HEAD, State.HTTP, State.OPEN):
+            self._lost_by = "client"
+        closing = self.state is State.CLOSING and self._lost_by == "server"
+        self.drop("close" if closing else "fin")
 
     # --- sending --------------------------------------------------------------------------
 
-    def _send_pending(self) -> None:
-        for data in self._protocol.data_to_send():
-            if data == SEND_EOF:
-                self._drop("close")
-            else:
-                self._emit(data)
-
-    def _emit(self, data: bytes) -> None:
+    def emit(self, data: bytes) -> None:
+        """Send bytes, whatever they say."""
         size = self._piece_bytes
         if size is None:
             self._do(Send(data), len(data))
             return
         for start in range(0, len(data), size):
-            self._do(Send(data[start : start + size]), min(size, len(data) - start))
-
-    def send_http(self, data: bytes, *, then_drop: bool) -> None:
-        """Send bytes of an HTTP answer."""
-        self._emit(data)
-        if then_drop:
-            self._drop("close")
+            piece = data[start : start + size]
+            self._do(Send(piece, apart=True), len(piece))
 
     def _do(self, action: Action, size: int = 0) -> None:
         if self._out.is_direct:
@@ -377,7 +294,8 @@ class Connection:
         else:
             self._out.put(action, self._now, size=size)
 
-    def _drop(self, how: str) -> None:
+    def drop(self, how: str) -> None:
+        """Send FIN and be done with it."""
         if self._lost_how is None and self.state not in (State.GONE, State.DARK):
             self._lost_how = how
             if self.state is not State.SHUT:
@@ -391,15 +309,12 @@ class Connection:
     # --- what effects are made of ---------------------------------------------------------
 
     def go_dark(self) -> None:
-        """From now on swallow everything and say nothing; what was on its way is lost."""
-        self._out.clear()
-        self._actions.clear()
+        """From now on swallow everything and say nothing."""
         self._enter(State.DARK)
 
     def reset(self) -> None:
         """End with RST."""
-        self._out.clear()
-        self._actions = [Reset()]
+        self._do(Reset())
         self._end_as("reset")
 
     def finish(self, *, linger: float | None) -> None:
@@ -411,17 +326,19 @@ class Connection:
             self._end_as("fin")
             self.later(linger, lambda: self._do(Drop()))
 
-    def emit_raw(self, data: bytes) -> None:
-        """Send bytes that no protocol object would build."""
-        self._emit(data)
-
     def ignore_close(self) -> None:
         """Leave the client's close frame, when it comes, without an answer."""
         self._ignore_close = True
 
     def stop_reading(self) -> None:
         """Leave what the client sends in its socket buffers."""
+        self._reads = False
         self._do(StopReading())
+
+    @property
+    def reads(self) -> bool:
+        """Whether the server still reads what the client sends."""
+        return self._reads
 
     def set_pieces(self, size: int) -> None:
         """Send in pieces of ``size`` bytes from now on."""
@@ -435,10 +352,6 @@ class Connection:
     def line_models(self) -> tuple[LineModel, LineModel]:
         """The models of both directions, to be changed in place."""
         return self._out.model, self._in.model
-
-    def answer_handshake_with(self, fault: Fault) -> None:
-        """Remember a fault that replaces the answer to the handshake."""
-        self._answer_with = fault
 
     def _end_as(self, how: str) -> None:
         if self._lost_how is None:

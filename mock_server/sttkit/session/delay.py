@@ -71,10 +71,6 @@ class DelayLine(Generic[T]):
             arrived.append(self._items.popleft()[1])
         return arrived
 
-    def clear(self) -> None:
-        """Lose what is on its way."""
-        self._items.clear()
-
     @property
     def next_due(self) -> float | None:
         """When the next item arrives."""

@@ -8,7 +8,7 @@ order of the catalogue; the connection carries out the faults that are not about
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,7 @@ class Dialogue:
     def _greet(self) -> None:
         faults = self.reach(Point.GREETING)
         if any(fault.id == "no-greeting" for fault in faults):
+            self._muted = True  # whatever a client says that does not wait for it
             return
         endings = [fault for fault in faults if fault.kind.family is Family.ENDING]
         if endings:  # they come instead of the greeting
@@ -164,8 +165,7 @@ class Dialogue:
         spans = self._locator.feed(pcm)
         self._note_audio(spans, len(pcm))
         for span in spans:
-            for said in self._recogniser.hear(span):
-                self._say(said)
+            self._say_all(self._recogniser.hear(span))
 
     def _note_audio(self, spans: list[Span], size: int) -> None:
         for span in spans:
@@ -186,8 +186,7 @@ class Dialogue:
         faults = self.reach(Point.FLUSH)
         if self._apply_endings(faults):
             return
-        for said in self._recogniser.flush():
-            self._say(said)
+        self._say_all(self._recogniser.flush())
 
     def _hear_end(self) -> None:
         self._ended = True
@@ -195,20 +194,22 @@ class Dialogue:
             rest = self._locator.finish()
             self._note_audio(rest, 0)
             for span in rest:
-                for said in self._recogniser.hear(span):
-                    self._say(said)
+                self._say_all(self._recogniser.hear(span))
+        if not self._connection.is_open:
+            return
         faults = self.reach(Point.AFTER_END)
         if self._apply_endings(faults):
             return
-        if any(fault.id == "mute-after-end" for fault in faults):
-            self._muted = True
+        self._muted = self._muted or any(fault.id == "mute-after-end" for fault in faults)
+        if self._muted:  # a stalled recogniser does not come round for the end
             return
         late = sum(fault.seconds for fault in faults if fault.id == "late-final")
         self._soon(late, self._answer_end)
 
     def _answer_end(self) -> None:
-        for said in self._recogniser.end():
-            self._say(said)
+        self._say_all(self._recogniser.end())
+        if not self._connection.is_open:
+            return
         faults = self.reach(Point.AFTER_END_ANSWER)
         if self._apply_endings(faults):
             return
@@ -221,21 +222,27 @@ class Dialogue:
         if any(fault.id == "final-after-end" for fault in faults):
             self._say_message(Said(Final("afterthought")), [], after_end=True)
         for fault in self.reach(Point.CLOSING):
-            if fault.id == "no-close-reply":
-                self._connection.ignore_close()
-                return
-            if fault.kind.family is Family.ENDING and fault.id != "none":
+            if fault.kind.family is Family.ENDING:
                 self._connection.apply(fault)
                 return
         self._connection.close(1000, "")
 
     def _soon(self, delay: float, then: Callable[[], None]) -> None:
+        def if_open() -> None:
+            if self._connection.is_open:
+                then()
+
         if delay > 0:
-            self._connection.later(delay, then)
+            self._connection.later(delay, if_open)
         else:
-            then()
+            if_open()
 
     # --- saying ---------------------------------------------------------------------------
+
+    def _say_all(self, said: Iterable[Said | Reached]) -> None:
+        for one in said:
+            if self._connection.is_open:  # until a fault has ended it
+                self._say(one)
 
     def _say(self, said: Said | Reached) -> None:
         if isinstance(said, Reached):
@@ -350,9 +357,10 @@ class Dialogue:
         limit = self._facts.idle_limit
         assert limit is not None
         due_in = self._last_heard + limit - self._connection.now()
-        if due_in > 1e-6:
+        if due_in > 1e-6 and self._connection.is_open:
             self._connection.later(due_in, self._check_idle)
-        elif not self._ended:
+        elif not self._ended and self._connection.reads:
+            # A server that stopped reading has not noticed that nothing comes.
             self._connection.close(*self._facts.idle_close)
 
     def _view(self) -> View:

@@ -29,14 +29,15 @@ _CLOSE_REASONS = {
 }
 
 
-def _close(connection: Connection, fault: Fault) -> None:
+def close_of(fault: Fault) -> tuple[int, str]:
+    """Code and reason of a ``close`` fault."""
     code = int(str(fault.param))
-    connection.close(code, _CLOSE_REASONS.get(code, "closed by the server"))
+    return code, _CLOSE_REASONS.get(code, "closed by the server")
 
 
 def _cut(connection: Connection, fault: Fault) -> None:
     # The header of a 126-byte text frame, and a third of its payload.
-    connection.emit_raw(bytes([0x81, 0x7E, 0x00, 0x7E]) + b'{"type":"' + b"x" * 33)
+    connection.emit(bytes([0x81, 0x7E, 0x00, 0x7E]) + b'{"type":"' + b"x" * 33)
     connection.finish(linger=LINGER_S)
 
 
@@ -64,22 +65,23 @@ _EFFECTS: dict[str, Callable[[Connection, Fault], None]] = {
     "refused": _blocked_before_accept,
     "unknown-host": _blocked_before_accept,
     "no-answer": lambda connection, fault: connection.go_dark(),
-    "http": lambda connection, fault: connection.answer_handshake_with(fault),
-    "redirect": lambda connection, fault: connection.answer_handshake_with(fault),
-    "bad-accept": lambda connection, fault: connection.answer_handshake_with(fault),
+    "http": lambda connection, fault: connection.door.answer_with(fault),
+    "redirect": lambda connection, fault: connection.door.answer_with(fault),
+    "bad-accept": lambda connection, fault: connection.door.answer_with(fault),
     "slow-handshake": lambda connection, fault: connection.hold(fault.seconds),
-    "close": _close,
+    "close": lambda connection, fault: connection.close(*close_of(fault)),
     "reset": lambda connection, fault: connection.reset(),
     "fin": lambda connection, fault: connection.finish(linger=LINGER_S),
     "half-close": lambda connection, fault: connection.finish(linger=None),
     "half-open": lambda connection, fault: connection.go_dark(),
+    "no-close-reply": lambda connection, fault: connection.ignore_close(),
     "latency": _latency,
     "jitter": _jitter,
     "bandwidth": _bandwidth,
     "stop-reading": lambda connection, fault: connection.stop_reading(),
     "fragment": lambda connection, fault: connection.set_pieces(max(1, int(str(fault.param)))),
     "cut": _cut,
-    "rfc": lambda connection, fault: connection.emit_raw(VIOLATIONS[str(fault.param)]),
+    "rfc": lambda connection, fault: connection.emit(VIOLATIONS[str(fault.param)]),
 }
 
 

@@ -9,17 +9,19 @@ continues from session to session.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from random import Random
+from typing import TYPE_CHECKING
 
 from sttkit.audio.speech import Speech
 from sttkit.audio.synth import render
 from sttkit.dialects.model import Dialect
+from sttkit.errors import UsageError, unknown_name
 from sttkit.faults import Fault, Point
 from sttkit.scripting.model import Script
 from sttkit.session.plan import FaultPlan
-from sttkit.trace import Record, Trace
+from sttkit.trace import Trace
 
-_BEFORE_ACCEPT = frozenset({"refused", "unknown-host"})
+if TYPE_CHECKING:
+    from random import Random
 
 
 class Line:
@@ -31,6 +33,9 @@ class Line:
         tracks: what is said, by name of the stream.
         trace: where everything is noted.
         rng: seeded; the only source of chance.
+
+    Raises:
+        UsageError: the script names an error that the dialect does not have.
     """
 
     def __init__(
@@ -46,6 +51,8 @@ class Line:
         self.tracks = dict(tracks)
         self.trace = trace
         self.rng = rng
+        for placed in script.placements():
+            _check_error(placed.fault, dialect)
         self.plan = FaultPlan(script.placements())
         self.attempts = 0
         """Connection attempts so far, refused ones included."""
@@ -85,9 +92,7 @@ class Line:
             self.note_fault(fault, Point.CONNECTING, number + 1, number, None)
         return number, faults
 
-    def note_fault(
-        self, fault: Fault, point: Point, n: int, conn: int, stream: str | None
-    ) -> None:
+    def note_fault(self, fault: Fault, point: Point, n: int, conn: int, stream: str | None) -> None:
         """Write down that ``fault`` takes effect."""
         kind = fault.kind
         self.trace.note(
@@ -104,9 +109,10 @@ class Line:
         )
 
 
-def blocks_before_accept(fault: Fault) -> bool:
-    """Whether a fault strikes before a connection can be accepted."""
-    return fault.id in _BEFORE_ACCEPT
-
-
-__all__ = ["Line", "Record", "blocks_before_accept"]
+def _check_error(fault: Fault, dialect: Dialect) -> None:
+    if fault.id != "provider-error":
+        return
+    if not dialect.errors:
+        raise UsageError(f"the dialect {dialect.name} documents no error messages")
+    if str(fault.param) not in ("", *dialect.errors):
+        raise unknown_name(f"error of {dialect.name}", str(fault.param), dialect.errors)

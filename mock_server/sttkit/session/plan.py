@@ -1,8 +1,12 @@
 """Which fault is due where: the script's placements as a queue.
 
 Faults happen in the order of the script. The first of the queue is *armed*; when it has happened,
-the next one is. A fault on ``each`` connection, once armed, stays for the rest of the run and does
-not hold up those behind it.
+the next one is, from the next occurrence of a point on. A fault on ``each`` connection, once armed,
+stays for the rest of the run and does not hold up those behind it.
+
+Points on a connection are counted on it. The two that a connection has only one of, ``connecting``
+and ``batch``, are counted over all attempts, and a fault waits there for the n-th or a later one:
+so "the second attempt" can be named, and a fault that was armed late still happens.
 """
 
 from __future__ import annotations
@@ -10,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sttkit.faults import Fault, Placed, Point
+
+_ONE_PER_ATTEMPT = frozenset({Point.CONNECTING, Point.BATCH})
 
 
 class FaultPlan:
@@ -61,4 +67,6 @@ class FaultPlan:
 
 
 def _is_at(placed: Placed, point: Point, n: int) -> bool:
-    return placed.point is point and placed.n == n
+    if placed.point is not point:
+        return False
+    return n >= placed.n if point in _ONE_PER_ATTEMPT else n == placed.n

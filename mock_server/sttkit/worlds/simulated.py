@@ -17,15 +17,16 @@ from random import Random
 from sttkit.dialects import load_dialect
 from sttkit.driver.options import CANARY, RunOptions
 from sttkit.driver.run import drive, drive_batch, load_framework
-from sttkit.driver.tracks import tracks_of
+from sttkit.driver.tracks import MAIN, tracks_of
 from sttkit.laws.model import ConnOptions, Limits
 from sttkit.scripting.model import Script
-from sttkit.server.shell import Shell
+from sttkit.server.listening import LineKeeper
 from sttkit.session.line import Line
 from sttkit.simulation.clock import Clock
 from sttkit.simulation.line import LineModel
 from sttkit.simulation.loop import SimulatedLoop
 from sttkit.simulation.network import Answer, Network
+from sttkit.simulation.waiting import Livelock, LoopBlocked
 from sttkit.targets.model import Place, Target
 from sttkit.trace import Trace
 from sttkit.worlds.played import Played, is_batch, run_of
@@ -37,22 +38,17 @@ LATENCY_S = 0.02
 _LOCAL_PORT = 8000
 
 
-class SimulatedListener:
+class SimulatedListener(LineKeeper):
     """The fake server under a host name of a simulated network."""
 
-    def __init__(self, line: Line, network: Network, loop: SimulatedLoop, place: Place) -> None:
-        self.line = line
+    def __init__(self, line: Line, network: Network, place: Place) -> None:
+        super().__init__(line)
         self.place = place
-        self._shells: set[Shell] = set()
         host = network.host(place.host)
+        host.up = host.down = LineModel(latency=LATENCY_S)
         host.resolves = lambda: not self.line.blocked_attempt("unknown-host")
         host.answers = self._answer
-        host.up = host.down = LineModel(latency=LATENCY_S)
-        network.listen(
-            place.host,
-            place.port,
-            lambda: Shell(self.line, loop, self._begin, self._shells.discard),
-        )
+        network.listen(place.host, place.port, self.accept)
 
     def before_connect(self) -> None:
         """Nothing to prepare: the network itself asks `_answer` at each attempt."""
@@ -60,28 +56,6 @@ class SimulatedListener:
     def resolve(self, host: str) -> bool:
         """No names but those of the network."""
         return False
-
-    def rearm(self, trace: Trace) -> None:
-        """Start the script over: connections from now on are written into ``trace``."""
-        old = self.line
-        self.line = Line(old.script, old.dialect, old.tracks, trace, Random(old.script.seed))
-
-    def open_connections(self) -> int:
-        """Connections that the client still holds, as far as this side would notice their end."""
-        return sum(
-            shell.connection is not None and shell.connection.sees_end for shell in self._shells
-        )
-
-    async def aclose(self) -> None:
-        """End all connections."""
-        for shell in list(self._shells):
-            shell.abort()
-        while self._shells:
-            await asyncio.sleep(0)
-
-    def _begin(self, shell: Shell) -> bool:
-        self._shells.add(shell)
-        return True
 
     def _answer(self) -> Answer:
         return Answer.REFUSE if self.line.blocked_attempt("refused") else Answer.ACCEPT
@@ -123,17 +97,31 @@ def play(
 
     async def main() -> None:
         line = Line(script, dialect, tracks_of(script, options.limits), trace, Random(script.seed))
-        listener = SimulatedListener(line, network, loop, place)
+        listener = SimulatedListener(line, network, place)
         try:
             go = drive_batch if is_batch(script) else drive
             await go(target, script, options, listener=listener, trace=trace)
         finally:
-            await listener.aclose()
+            await listener.end_all()
 
+    def blocked(seconds: float, where: str) -> None:
+        trace.note("client", "blocked", None, MAIN, seconds=round(seconds, 3), where=where)
+
+    def slept(seconds: float, where: str) -> None:
+        if seconds > options.limits.blocked:
+            blocked(seconds, f"time.sleep() at {where}")
+
+    loop.on_blocked = blocked
+    clock.on_sleep = slept
     with _collecting_by_hand():
         asyncio.set_event_loop(loop)
         try:
             loop.run_until_complete(main())
+        except Livelock as stuck:
+            # The plugin's doing, and so a finding; the run is judged as far as it came.
+            trace.note("client", "busy", None, MAIN, seconds=0.0, where="; ".join(stuck.waiting))
+        except LoopBlocked as stuck:
+            blocked(0.0, str(stuck))
         finally:
             asyncio.set_event_loop(None)
             loop.close()
