@@ -28,7 +28,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## judge three plugins: the reference plugin, one that retries by itself, Deepgram's
-	$(BIN)/sttkit check custom_stt self_managed deepgram --tier smoke --advisory self_managed --advisory deepgram
+	$(BIN)/sttkit check custom_stt self_managed deepgram --tier smoke --speech examples/hello.yaml \
+		--advisory self_managed,deepgram
 
 test: $(READY) ## run all tests, PYTEST_N at a time, with coverage (a part: .venv/bin/pytest tests/unit)
 	$(BIN)/coverage erase

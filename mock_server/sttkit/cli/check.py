@@ -54,6 +54,11 @@ def add_to(commands: Commands) -> None:
     )
     how = parser.add_argument_group("how to play it")
     how.add_argument(
+        "--speech",
+        metavar="SCRIPT",
+        help="say what this YAML script says, a recording perhaps, in place of two short phrases",
+    )
+    how.add_argument(
         "--loopback",
         action="store_true",
         help="over real sockets on this machine in real time, not simulated",
@@ -96,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         jobs=arguments.jobs,
         dialect=arguments.dialect,
         world="loopback" if arguments.loopback else DEFAULT_WORLD,
+        speech=arguments.speech,
     )
     # A result that took minutes must not get lost for want of a folder.
     json_path = _writable(arguments.json, "--json") if arguments.json not in (None, "-") else None

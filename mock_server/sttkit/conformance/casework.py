@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sttkit.audio.speech import Speech
 from sttkit.conformance.plan import World
 from sttkit.conformance.pool import Answer
 from sttkit.errors import SttkitError
 from sttkit.laws.model import ConnOptions
 from sttkit.scripting.cases import parse_case
 from sttkit.scripting.model import Script
+from sttkit.scripting.yaml import load_script
 
 if TYPE_CHECKING:
     from sttkit.laws.model import Judgement, Run
@@ -53,6 +56,7 @@ class CaseJob:
     seed: int = 0
     dialect: str | None = None
     world: World = DEFAULT_WORLD
+    speech: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class ProbeJob:
     case: str
     seed: int = 0
     world: World = DEFAULT_WORLD
+    speech: str | None = None
 
 
 Job = SurveyJob | CaseJob | ProbeJob
@@ -107,7 +112,7 @@ class Refusal:
 def perform(job: Job) -> Answer[Survey | Outcome | Refusal]:
     """Do ``job``; the process is unfit for another if the plugin left something behind."""
     if isinstance(job, ProbeJob):
-        job = CaseJob(PROBE, job.case, job.seed, world=job.world)
+        job = CaseJob(PROBE, job.case, job.seed, world=job.world, speech=job.speech)
     try:
         # Before a case as well: its first use imports the plugin, and no case should wait for that.
         said = survey(job.target, job.dialect)
@@ -124,9 +129,28 @@ def play_in(world: World) -> Callable[[Target, Script], Played]:
     return play
 
 
-def script_of(case_id: str, seed: int, dialect: str | None = None) -> Script:
-    """The script that a case is short for."""
-    return replace(parse_case(case_id).script(seed=seed), dialect=dialect)
+def script_of(
+    case_id: str, seed: int, dialect: str | None = None, speech: str | None = None
+) -> Script:
+    """The script that a case is short for; ``speech`` names a script that says something else.
+
+    Raises:
+        ScriptError: that script cannot be read.
+    """
+    said = speech_of(speech) if speech is not None else None
+    if said is not None and seed:
+        said = replace(said, seed=seed)
+    return replace(parse_case(case_id).script(seed=seed, said=said), dialect=dialect)
+
+
+@lru_cache(maxsize=8)
+def speech_of(path: str) -> Speech:
+    """What is said in a YAML script.
+
+    Raises:
+        ScriptError: it cannot be read.
+    """
+    return load_script(Path(path)).speech
 
 
 def unfired(script: Script, records: Iterable[Record]) -> tuple[str, ...]:
@@ -222,7 +246,7 @@ async def _survey(target: Target) -> Survey:
 
 
 def _play(job: CaseJob) -> Answer[Survey | Outcome | Refusal]:
-    script = script_of(job.case, job.seed, job.dialect)
+    script = script_of(job.case, job.seed, job.dialect, job.speech)
     played = play_in(job.world)(target_of(job.target, job.dialect), script)
     records = played.run.records
     simulated = job.world == "simulated"

@@ -100,6 +100,7 @@ def reproducer(
     seed: int,
     dialect: str | None = None,
     world: World = DEFAULT_WORLD,
+    speech: str | None = None,
 ) -> str:
     """A command line that plays one case to one target again, quoted for a shell."""
     words = ["sttkit", "check", target, "--case", case_id, "--seed", str(seed)]
@@ -107,6 +108,8 @@ def reproducer(
         words.append(f"--{world}")
     if dialect is not None:
         words += ["--dialect", dialect]
+    if speech is not None:
+        words += ["--speech", speech]
     return shlex.join(words)
 
 
@@ -222,6 +225,7 @@ class _Check:
                     self._options.seed,
                     self._options.dialect,
                     self._options.world,
+                    self._options.speech,
                 )
             )
         self._total += len(ids)
@@ -262,7 +266,8 @@ class _Check:
             self._probed[case_id] = None
             self._total += 1
             self._pool.submit(
-                ProbeJob(case_id, self._options.seed, self._options.world), first=True
+                ProbeJob(case_id, self._options.seed, self._options.world, self._options.speech),
+                first=True,
             )
 
     def _tell(self, latest: str, *, broken: bool) -> None:
@@ -287,7 +292,8 @@ class _Check:
             result = replace(result, error=str(refused[0].error))
         cases = () if result.error is not None else self._case_results(subject)
         scripts = {
-            case.id: dump_script(script_of(case.id, options.seed, survey.dialect)) for case in cases
+            case.id: dump_script(script_of(case.id, options.seed, survey.dialect, options.speech))
+            for case in cases
         }
         played = [answer for answer in subject.outcomes.values() if isinstance(answer, Outcome)]
         return replace(
@@ -386,7 +392,9 @@ class _Check:
 
     def _reproducer(self, subject: _Subject, case_id: str) -> str:
         options = self._options
-        return reproducer(subject.spec, case_id, options.seed, options.dialect, options.world)
+        return reproducer(
+            subject.spec, case_id, options.seed, options.dialect, options.world, options.speech
+        )
 
 
 def _how(lost: Lost) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sttkit.conformance.casework import DEFAULT_WORLD
+from sttkit.conformance.casework import DEFAULT_WORLD, speech_of
 from sttkit.conformance.plan import Tier, World
 from sttkit.dialects import load_dialect
 from sttkit.errors import unknown_name
@@ -28,6 +28,7 @@ class CheckOptions:
         laws: ids to report; empty for all.
         jobs: cases played at the same time; None to choose.
         dialect: spoken by all targets, whatever they say themselves.
+        speech: a YAML script whose speech is said in all cases, in place of the built-in one.
         world: where the cases are played.
     """
 
@@ -42,6 +43,7 @@ class CheckOptions:
     jobs: int | None = None
     dialect: str | None = None
     world: World = DEFAULT_WORLD
+    speech: str | None = None
 
 
 def default_jobs(world: World) -> int:
@@ -85,3 +87,5 @@ def validate(options: CheckOptions) -> None:
         raise unknown_name("point", options.at, points)
     if options.dialect is not None:
         load_dialect(options.dialect)
+    if options.speech is not None:
+        speech_of(options.speech)

@@ -73,7 +73,7 @@ _COMBINED = (
     "reset@mid-utterance.2/reset@mid-utterance.2",
     "close=1001@between-utterances/close=1001@between-utterances",
     # A final in between starts the budget over.
-    "refused@backoff.3/close=1011@between-utterances",
+    "refused@backoff.3/close=1011@between-utterances.3",
     # The last final is lost, after the end of the audio.
     "reset@flush/none@mid-utterance.2+end",
     # The sender meets the break before the receiver does.

@@ -31,7 +31,7 @@ captured_randint = random.randint
 class Holder:
     """Everything a class can hold on to."""
 
-    clock = time.monotonic
+    clock: Any = time.monotonic
     static = staticmethod(time.time)
     dice = random.Random()
 

@@ -288,7 +288,8 @@ async def an_error_in_eof_received_ends_the_connection(world: World) -> None:
 
 async def misuse_is_refused_in_the_same_way(world: World) -> Any:
     client, server = await world.pair()
-    transport, errors = client.transport, []
+    transport = client.transport
+    errors: list[Any] = []
     for misuse in (
         lambda: transport.write("text"),
         lambda: transport.write_eof() or transport.write(b"after the end"),
@@ -317,13 +318,14 @@ async def a_port_without_a_listener_refuses(world: World) -> Any:
 
 async def arguments_are_checked(world: World) -> Any:
     errors = []
-    for options in (
+    cases: list[dict[str, Any]] = [
         {"host": LOCAL, "port": 1, "server_hostname": "x"},
         {},
         {"host": LOCAL, "port": 1, "ssl_handshake_timeout": 1.0},
         {"ssl": True, "sock": socket.socket()},
         {"host": LOCAL, "port": 1, "sock": socket.socket()},
-    ):
+    ]
+    for options in cases:
         try:
             await world.loop.create_connection(asyncio.Protocol, **options)
         except Exception as error:

@@ -123,7 +123,7 @@ async def a_connection_can_be_made_secure_later(world: World) -> None:
     client, server = await world.pair()
     inner = {name: Recorder(world.log, name) for name in ("client", "server")}
     client_context, server_context = contexts()
-    secured = await asyncio.gather(
+    secured: Any = await asyncio.gather(
         world.loop.start_tls(
             client.transport, inner["client"], client_context, server_hostname="localhost"
         ),

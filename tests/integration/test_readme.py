@@ -1,0 +1,79 @@
+"""What the README shows works as shown."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    shlex.split(line, comments=True)[1:]
+    for line in re.findall(r"^\$ (sttkit .*)$", README, flags=re.MULTILINE)
+]
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+BROKEN = {"deepgram"}
+"""Released plugins with findings: a check of them says so."""
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sttkit", *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if c[0] != "serve"], ids=lambda command: " ".join(command)
+)
+def test_a_command_does_what_the_page_says(command: list[str]) -> None:
+    done = run(command)
+    expected = 1 if BROKEN & set(command) else 0
+    assert done.returncode == expected, done.stdout[-2000:] + done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if c[0] == "serve"], ids=lambda command: " ".join(command)
+)
+def test_a_served_script_says_where_it_listens(command: list[str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "sttkit", *command, "--port", "0"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stderr is not None
+        said = server.stderr.readline() + server.stderr.readline()
+        server.terminate()
+    assert "127.0.0.1:" in said
+
+
+def test_the_finding_shown_is_what_a_check_finds() -> None:
+    shown = re.search(r"observed  (.*)\n\s+again     sttkit (.*)", README)
+    assert shown is not None
+    assert shown[1] in run(shlex.split(shown[2])).stdout
+
+
+def test_the_test_and_the_conftest_shown_work(tmp_path: Path) -> None:
+    first, conftest = BLOCKS
+    (tmp_path / "test_first.py").write_text(first, encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout
