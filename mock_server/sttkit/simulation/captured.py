@@ -18,6 +18,8 @@ from typing import Any
 from sttkit.simulation.models import model_validators
 from sttkit.simulation.substitutes import SUBSTITUTES
 
+_OWN = __name__.rpartition(".")[0]
+
 REAL_TIME = frozenset(
     {
         "_thread",
@@ -106,7 +108,7 @@ class Captured:
                 continue
             for attribute, value in list(vars(module).items()):
                 original = _ORIGINAL_OF.get(id(value))
-                if original is not None and not name.startswith(__package__):
+                if original is not None and not name.startswith(_OWN):
                     setattr(module, attribute, original)
 
     def _search(self, module: ModuleType) -> None:
@@ -192,8 +194,4 @@ def _mark() -> object:
 def keeps_real_time(module_name: str) -> bool:
     """Whether the clocks that a module captured are left alone."""
     top = module_name.partition(".")[0]
-    return (
-        top in REAL_TIME
-        or top.startswith(("pytest", "_pytest"))
-        or module_name.startswith(__package__)
-    )
+    return top in REAL_TIME or top.startswith(("pytest", "_pytest")) or module_name.startswith(_OWN)

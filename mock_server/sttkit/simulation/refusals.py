@@ -55,7 +55,7 @@ class Refusals(asyncio.BaseEventLoop):
     def remove_signal_handler(self, sig: int) -> bool:
         return False
 
-    async def sock_recv(self, sock: Any, n: int) -> NoReturn:
+    async def sock_recv(self, sock: Any, nbytes: int) -> NoReturn:
         self.refuse("sock_recv()")
 
     async def sock_recv_into(self, sock: Any, buf: Any) -> NoReturn:
