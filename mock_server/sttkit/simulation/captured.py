@@ -18,8 +18,6 @@ from typing import Any
 from sttkit.simulation.models import model_validators
 from sttkit.simulation.substitutes import SUBSTITUTES
 
-_OWN = __name__.rpartition(".")[0]
-
 REAL_TIME = frozenset(
     {
         "_thread",
@@ -46,6 +44,7 @@ REAL_TIME = frozenset(
 """Packages whose captured clocks stay real: test runners, and what waits in real time."""
 
 _HEAP_TYPE = 1 << 9
+_OWN = __name__.rpartition(".")[0]
 _SUBSTITUTE_OF: dict[int, Any] = {id(original): new for _, _, original, new in SUBSTITUTES}
 _ORIGINAL_OF: dict[int, Any] = {id(new): original for _, _, original, new in SUBSTITUTES}
 

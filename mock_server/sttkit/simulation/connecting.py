@@ -107,7 +107,11 @@ class Connecting(Refusals):
         if parked is None:
             self.refuse("create_connection() with a socket that was connected elsewhere")
         sock.close()
-        protocol = protocol_factory()
+        try:
+            protocol = protocol_factory()
+        except BaseException:
+            parked[1].drop()
+            raise
         transport = SimulatedTransport(self._whole, parked[1], protocol)
         if ssl:
             await self._shake_hands(transport, ssl, server_hostname or "", ssl_handshake_timeout)

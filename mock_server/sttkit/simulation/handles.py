@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import events
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -56,3 +57,9 @@ class SimulatedTask(asyncio.Task[Any]):
 
     def __hash__(self) -> int:
         return self._number
+
+
+def settle(future: asyncio.Future[Any], conclude: Callable[[Any], None], result: Any) -> None:
+    """Conclude a future with a result or an error, unless it was cancelled meanwhile."""
+    if not future.done():
+        conclude(result)

@@ -21,7 +21,7 @@ from sttkit.errors import SimulationError
 from sttkit.simulation import substitutes
 from sttkit.simulation.clock import Clock
 from sttkit.simulation.connecting import Connecting
-from sttkit.simulation.handles import LeanHandle, LeanTimerHandle, SimulatedTask
+from sttkit.simulation.handles import LeanHandle, LeanTimerHandle, SimulatedTask, settle
 from sttkit.simulation.network import Network
 from sttkit.simulation.patches import Patches
 from sttkit.simulation.waiting import Deadlock, Livelock, LoopBlocked, spinning, waiting_tasks
@@ -350,21 +350,21 @@ class SimulatedLoop(Connecting):
             return
         events._set_running_loop(None)  # as in a worker thread
         self.clock.step_aside()
-        settle: Callable[[Any], None]
+        conclude: Callable[[Any], None]
         result: Any
         try:
-            settle, result = future.set_result, func(*args)
+            conclude, result = future.set_result, func(*args)
         except (SystemExit, KeyboardInterrupt, SetFree):
             raise
         except BaseException as error:
-            settle, result = future.set_exception, error
+            conclude, result = future.set_exception, error
         finally:
             slept = self.clock.step_back()
             events._set_running_loop(self)
         if slept:
-            self.call_later(slept, _settle, future, settle, result)
+            self.call_later(slept, settle, future, conclude, result)
         else:
-            settle(result)
+            settle(future, conclude, result)
 
     def _process_events(self, event_list: object) -> None: ...
 
@@ -373,11 +373,6 @@ class SimulatedLoop(Connecting):
     def close(self) -> None:
         super().close()
         self.io.clear()
-
-
-def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], result: Any) -> None:
-    if not future.done():
-        settle(result)
 
 
 def simulated_loop(seed: int = 0) -> SimulatedLoop:

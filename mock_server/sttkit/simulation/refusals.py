@@ -25,11 +25,13 @@ class Refusals(asyncio.BaseEventLoop):
         Raises:
             SimulationError: always.
         """
-        self.failure = SimulationError(
+        error = SimulationError(
             f"{what} cannot be simulated (asked for at {place_here()})",
             hint="it needs a real descriptor: run this with real sockets and in real time",
         )
-        raise self.failure
+        if self.is_running():
+            self.failure = error
+        raise error
 
     def add_reader(  # type: ignore[override]
         self, fd: Any, callback: Any, *args: Any

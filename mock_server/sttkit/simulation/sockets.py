@@ -77,3 +77,14 @@ class SimulatedSocket:
     def close(self) -> None:
         if self.stands_for is not None:
             self.stands_for.close()
+
+
+def as_bytes(data: object) -> bytes:
+    """A copy of what a transport may be asked to write.
+
+    Raises:
+        TypeError: it is no such thing; the message is asyncio's.
+    """
+    if not isinstance(data, (bytearray, memoryview)):
+        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
+    return bytes(data)

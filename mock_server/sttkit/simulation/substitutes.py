@@ -35,6 +35,7 @@ _ctime, _asctime, _strftime = time.ctime, time.asctime, time.strftime
 _urandom, _seed, _random_seed = os.urandom, random.seed, random.Random.seed
 _getaddrinfo, _gethostbyname = socket.getaddrinfo, socket.gethostbyname
 _connect, _connect_ex = socket.socket.connect, socket.socket.connect_ex
+_sendto = socket.socket.sendto
 _DICE_CUPS = frozenset({__file__, random.__file__, secrets.__file__, uuid.__file__})
 
 
@@ -204,10 +205,15 @@ def _try_blocking(self: socket.socket, address: Any, /) -> int:
     return _connect_ex(self, address)
 
 
+def _send_blocking(self: socket.socket, data: Any, *args: Any) -> int:
+    _refuse_connection(self, args[-1] if args else None)
+    return _sendto(self, data, *args)
+
+
 def _refuse_connection(sock: socket.socket, address: Any) -> None:
     run = here()
     if run is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-        run.refuse(f"a connection of a blocking socket to {address!r}")
+        run.refuse(f"using a blocking socket to reach {address!r}")
 
 
 SUBSTITUTES: tuple[tuple[Any, str, Any, Any], ...] = (
@@ -234,5 +240,6 @@ METHODS: tuple[tuple[type, str, Any], ...] = (
     (random.Random, "seed", _seed_instance),
     (socket.socket, "connect", _connect_blocking),
     (socket.socket, "connect_ex", _try_blocking),
+    (socket.socket, "sendto", _send_blocking),
 )
 """Class, attribute, substitute."""

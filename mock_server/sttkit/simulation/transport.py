@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
+from sttkit.simulation.handles import settle
 from sttkit.simulation.pipe import Signal
-from sttkit.simulation.sockets import SimulatedSocket
+from sttkit.simulation.sockets import SimulatedSocket, as_bytes
 from sttkit.simulation.tls import (
     BYE_IS_AN_END,
     HANDSHAKE_TIMEOUT_S,
@@ -101,7 +102,7 @@ class SimulatedTransport(transports._FlowControlMixin):
         self._loop.call_soon(self._connect, context=self._context)
         self._loop.call_soon(self.start_reading)
         if waiter is not None:
-            self._loop.call_soon(_release, waiter)
+            self._loop.call_soon(settle, waiter, waiter.set_result, None)
 
     def _connect(self) -> None:
         self._connected = True
@@ -249,7 +250,7 @@ class SimulatedTransport(transports._FlowControlMixin):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not isinstance(data, bytes):
-            data = _as_bytes(data)
+            data = as_bytes(data)
         if self._eof:
             raise RuntimeError("Cannot call write() after write_eof()")
         if not data:
@@ -394,14 +395,3 @@ class SimulatedTransport(transports._FlowControlMixin):
             self._out.signal(Signal.END)
         self._out.let_go()
         self.endpoint.close()
-
-
-def _as_bytes(data: object) -> bytes:
-    if not isinstance(data, (bytearray, memoryview)):
-        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
-    return bytes(data)
-
-
-def _release(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

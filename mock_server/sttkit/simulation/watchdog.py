@@ -83,7 +83,8 @@ class Watchdog:
 
     def _look(self) -> None:
         watched: SimulatedLoop | None = None
-        turns, since, delay, broken = -1, 0.0, 0.0, 0
+        turns, since, broken = -1, 0.0, 0
+        suspected: tuple[float, float] | None = None
         while True:
             time.sleep(POLL_S)  # real: simulations leave other threads alone
             loop = self._loop
@@ -94,15 +95,22 @@ class Watchdog:
                     self._awake.wait()
                 continue
             if loop is not watched or loop.turns != turns or loop.excusing:
-                watched, turns, broken = loop, loop.turns, 0
-                since, delay = _monotonic(), self._delay()
+                watched, turns, since, broken = loop, loop.turns, _monotonic(), 0
+                suspected = None
                 continue
-            # A machine that is too busy to run us holds nobody up.
-            still = _monotonic() - since - (self._delay() - delay)
+            now = _monotonic()
+            still = now - since
             if still <= loop.patience:
                 continue
+            if suspected is None:
+                suspected = (now, self._delay())
+                continue
             frame = sys._current_frames().get(self._thread_id)
-            if loop.turns != turns or self._loop is not loop or _is_debugged(frame):
+            if loop.turns != turns or self._loop is not loop:
+                continue
+            starved = self._delay() - suspected[1] > (now - suspected[0]) / 2
+            if starved or _is_excused(frame):
+                since, suspected = now, None
                 continue
             loop.stands_still(still, stack_of(frame))
             if still > BREAK_AFTER_S * (broken + 1):
@@ -110,7 +118,11 @@ class Watchdog:
                 self._set_free()
 
     def _delay(self) -> float:
-        """Seconds that the loop's thread was ready to run and could not; Linux counts them."""
+        """Seconds that the loop's thread was ready to run and could not; Linux counts them.
+
+        A machine that is too busy to run it holds nobody up. Only asked when a callback is
+        suspected: opening a file now and then would disturb who counts descriptors.
+        """
         try:
             return int(self._delays.read_text().split()[1]) / 1e9
         except (OSError, ValueError, IndexError):
@@ -137,9 +149,11 @@ def _raise_in(thread_id: int, error: type[BaseException] | None) -> None:
     )
 
 
-def _is_debugged(frame: FrameType | None) -> bool:
+def _is_excused(frame: FrameType | None) -> bool:
+    """Whether somebody looks at it with a debugger, or a module is being imported."""
     while frame is not None:
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _DEBUGGERS:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name == "importlib._bootstrap" or name.partition(".")[0] in _DEBUGGERS:
             return True
         frame = frame.f_back
     return False
