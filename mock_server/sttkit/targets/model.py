@@ -22,12 +22,17 @@ class Place:
     @property
     def http(self) -> str:
         """``http://host:port`` (https with TLS), no trailing slash."""
-        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self._authority}"
 
     @property
     def ws(self) -> str:
         """``ws://host:port`` (wss with TLS), no trailing slash."""
-        return f"{'wss' if self.tls else 'ws'}://{self.host}:{self.port}"
+        return f"{'wss' if self.tls else 'ws'}://{self._authority}"
+
+    @property
+    def _authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host  # IPv6, RFC 3986, 3.2.2
+        return host if self.tls and self.port == 443 else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -132,38 +132,7 @@ def test_after_a_deadlock_tasks_are_cancelled_and_the_loop_can_be_used_again() -
 
 
 def test_a_livelock_names_who_runs_again_and_again() -> None:
-    async def test_imports_take_their_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "slow_to_import.py").write_text("import threading; threading.Event().wait(1)")
-    monkeypatch.syspath_prepend(tmp_path)
-
-    async def main(loop: SimulatedLoop) -> None:
-        loop.patience = 0.3
-        import_module("slow_to_import")
-        await asyncio.sleep(1)
-
-    run(main)
-
-
-def test_an_error_while_a_connection_is_accepted_is_reported_and_the_client_sees_an_end() -> None:
-    async def main(loop: SimulatedLoop) -> Any:
-        told: list[Any] = []
-        loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
-
-        def refuse() -> asyncio.Protocol:
-            raise ZeroDivisionError
-
-        loop.network.listen("localhost", 80, refuse)
-        reader, writer = await asyncio.open_connection("localhost", 80)
-        end = await reader.read()
-        writer.close()
-        return end, told
-
-    end, [error] = run(main)
-    assert end == b""
-    assert isinstance(error, ZeroDivisionError)
-
-
-def spin() -> None:
+    async def spin() -> None:
         while True:  # noqa: ASYNC110 (this is the mistake)
             await asyncio.sleep(0)
 
