@@ -187,7 +187,7 @@ async def _start_over_when_idle(
 
 
 def _hints(dialect: Dialect, place: Place, folder: Path | None) -> str:
-    shown = replace(place, host=_in_url(place.host))
+    shown = replace(place, host=_reachable(place.host))
     lines = [
         f"Serving {dialect.name} ({dialect.host or 'no public host'}); Ctrl-C ends it.",
         f"  WebSocket   {shown.ws}{dialect.example}",
@@ -208,10 +208,9 @@ def _hints(dialect: Dialect, place: Place, folder: Path | None) -> str:
     return "\n".join(lines)
 
 
-def _in_url(host: str) -> str:
-    """``host`` as a URL has it; the addresses that mean all of them, as one that can be reached."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
-    return f"[{host}]" if ":" in host else host
+def _reachable(host: str) -> str:
+    """``host`` as it can be reached: the addresses that mean all of them are none themselves."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
 
 
 def _is_loopback(host: str) -> bool:

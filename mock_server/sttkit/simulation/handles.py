@@ -47,6 +47,17 @@ class LeanTimerHandle(events.TimerHandle):
         self._when = when
         self._scheduled = True
 
+    def cancel(self: Any) -> None:
+        """As of a `TimerHandle`, in one call instead of four: every `asyncio.sleep` ends so."""
+        if not self._cancelled:
+            self._cancelled = True
+            if self._loop._debug:
+                self._repr = repr(self)
+            if self._scheduled:
+                self._loop._timer_handle_cancelled(self)
+            self._callback = None
+            self._args = None
+
 
 class SimulatedTask(asyncio.Task[Any]):
     """A task whose hash is its number: sets of tasks have the same order in every process."""

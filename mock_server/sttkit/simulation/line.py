@@ -56,9 +56,13 @@ class LineModel:
     @property
     def is_plain(self) -> bool:
         """Whether bytes simply arrive, in the loop's next turn."""
+        return self.only_delays and not self.latency
+
+    @property
+    def only_delays(self) -> bool:
+        """Whether all bytes arrive, the latency later."""
         return not (
-            self.latency
-            or self.jitter
+            self.jitter
             or self.bandwidth
             or self.pieces
             or self.stalled

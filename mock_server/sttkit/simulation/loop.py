@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import heapq
 import threading
 from asyncio import events, format_helpers
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from heapq import heapify, heappop, heappush
 from random import Random
 from typing import Any
 
@@ -35,6 +35,7 @@ COLLECT_EVERY = 20_000
 """Turns of the loop between two collections of garbage."""
 _RESOLUTION_S = 1e-9
 _MANY_TIMERS = 100
+_BROKEN_OFF = "a callback held up the loop for too long and was broken off"
 _CLEARING_S = 60.0
 
 
@@ -94,7 +95,13 @@ class SimulatedLoop(Connecting):
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Any, *args: Any, context: Context | None = None
     ) -> events.TimerHandle:
-        return self.call_at(self.clock.now + delay, callback, *args, context=context)
+        when = self.clock.now + delay
+        if self._debug or self._closed:  # type: ignore[attr-defined]
+            return self.call_at(when, callback, *args, context=context)
+        timer = LeanTimerHandle(when, callback, args, self, context)
+        self._timers = number = self._timers + 1
+        heappush(self._scheduled, (when, number, timer))
+        return timer
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Any, *args: Any, context: Context | None = None
@@ -108,7 +115,7 @@ class SimulatedLoop(Connecting):
             timer = LeanTimerHandle(when, callback, args, self, context)
         self._timers = number = self._timers + 1
         # Tuples are compared without a call, and equal times keep their order.
-        heapq.heappush(self._scheduled, (when, number, timer))
+        heappush(self._scheduled, (when, number, timer))
         return timer
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
@@ -122,7 +129,7 @@ class SimulatedLoop(Connecting):
                 if entry[2]._cancelled:
                     entry[2]._scheduled = False
             scheduled[:] = [entry for entry in scheduled if not entry[2]._cancelled]
-            heapq.heapify(scheduled)
+            heapify(scheduled)
             self._timer_cancelled_count = 0
 
     def call_soon_threadsafe(  # type: ignore[override]
@@ -162,7 +169,7 @@ class SimulatedLoop(Connecting):
                 super().run_forever()
             except SetFree:
                 self._fail()
-                raise
+                raise LoopBlocked(_BROKEN_OFF) from None
             finally:
                 WATCHDOG.rest()
 
@@ -173,6 +180,9 @@ class SimulatedLoop(Connecting):
         except SimulationError:
             self._clear()
             raise
+        except SetFree:  # what came of the program, after it was broken off
+            self._clear()
+            raise LoopBlocked(_BROKEN_OFF) from None
 
     def _clear(self) -> None:
         """Cancel what is left of a failed run, so that its ``finally`` clauses are still run."""
@@ -212,7 +222,7 @@ class SimulatedLoop(Connecting):
             if scheduled:
                 end = clock.now + _RESOLUTION_S
                 while scheduled and scheduled[0][0] <= end:
-                    timer = heapq.heappop(scheduled)[2]
+                    timer = heappop(scheduled)[2]
                     timer._scheduled = False
                     if timer._cancelled:
                         self._timer_cancelled_count -= 1
@@ -223,7 +233,7 @@ class SimulatedLoop(Connecting):
                 if not handle._cancelled:
                     try:
                         handle._context.run(handle._callback, *handle._args)
-                    except (SystemExit, KeyboardInterrupt, SetFree):
+                    except (SystemExit, KeyboardInterrupt):
                         raise
                     except BaseException as error:
                         self._note_failed(handle, error)
@@ -240,7 +250,7 @@ class SimulatedLoop(Connecting):
         scheduled = self._scheduled
         while scheduled and scheduled[0][2]._cancelled:
             self._timer_cancelled_count -= 1
-            heapq.heappop(scheduled)[2]._scheduled = False
+            heappop(scheduled)[2]._scheduled = False
         if not scheduled or scheduled[0][0] > self.clock.now + NEVER_S:
             raise self._deadlock()
         return scheduled[0][0]  # type: ignore[no-any-return]

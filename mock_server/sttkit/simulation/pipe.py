@@ -83,7 +83,9 @@ class Pipe:
         self._reset_landed = False
         self._abandoned = False
         self._giving_up: asyncio.TimerHandle | None = None
-        self._direct = model.is_plain
+        self._direct = False  # bytes just arrive
+        self._latency: float | None = None  # set if that is all that the line does to bytes
+        self._reconsider()
 
     # --- the line -------------------------------------------------------------------------
 
@@ -95,6 +97,7 @@ class Pipe:
     @model.setter
     def model(self, model: LineModel) -> None:
         self._model = model
+        self._reconsider()
         self._keep_going()
         self._offer_room()
 
@@ -111,8 +114,11 @@ class Pipe:
         Raises:
             OSError: the connection is broken in a way that the sender's kernel knows of.
         """
+        # The two common kinds of line first: nearly all that is simulated comes this way.
         size = len(data)
-        if self._direct and self.unread + size <= self._model.window:
+        if self.unread + size > self._model.window:
+            return self._send_over_line(data)
+        if self._direct:
             self.carried += size
             self.unread += size
             self.arrived.append(data)
@@ -120,21 +126,35 @@ class Pipe:
                 self.queued = True
                 self._loop.io.append(self.reader)
             return size
-        return self._send_over_line(data)
+        latency = self._latency
+        coming = self.back._flight
+        now = self._loop.clock.now
+        if latency is None or (coming and coming[0][0] <= now):
+            return self._send_over_line(data)
+        self.carried += size
+        self.unread += size
+        due = now + latency
+        if due < self._last_due:
+            due = self._last_due
+        self._last_due = due
+        self._flight.append((due, data))
+        if self._landing is None:
+            self._landing = self._loop.call_at(due, self._land_due)
+        return size
 
     def signal(self, signal: Signal) -> None:
         """Send a signal behind what was sent."""
         if not self._ended:
             if signal is Signal.END:
                 self._ended = True
-                self._direct = False
+                self._reconsider()
             self._put(signal, 0)
 
     def reset(self) -> None:
         """Send RST; unlike an end it may follow an end."""
         if not self._was_reset:
             self._was_reset = self._ended = True
-            self._direct = False
+            self._reconsider()
             self._put(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)), 0)
 
     def want_room(self, handle: asyncio.Handle) -> None:
@@ -147,7 +167,7 @@ class Pipe:
         """The sender's kernel has learned that nothing can be sent any more."""
         if self._broken is None:
             self._broken = error
-            self._direct = False
+            self._reconsider()
             self._offer_room()
 
     def let_go(self) -> None:
@@ -221,7 +241,7 @@ class Pipe:
             self.land(item)
             return
         self._flight.append((due, item))
-        self._direct = False
+        self._direct = False  # until it has landed
         if self._landing is None and not model.stalled:
             self._landing = loop.call_at(due, self._land_due)
 
@@ -238,31 +258,38 @@ class Pipe:
         flight = self._flight
         while flight and flight[0][0] <= now and not self._model.stalled:
             self.land(flight.popleft()[1])
-        self._keep_going()
+        if flight:
+            self._keep_going()
+        elif self._latency is None:
+            self._reconsider()
 
     def _keep_going(self) -> None:
-        """After landing, or when the model changed: when is the next landing, and is there any?"""
-        flight = self._flight
-        self._direct = (
-            self._model.is_plain
-            and not flight
-            and self._broken is None
-            and not self._ended
-            and not self._abandoned
-        )
+        """When is the next landing, and is there any?"""
         if self._model.stalled:
             if self._landing is not None:
                 self._landing.cancel()
                 self._landing = None
-        elif flight and self._landing is None:
-            due = max(flight[0][0], self._loop.time())
+        elif self._flight and self._landing is None:
+            due = max(self._flight[0][0], self._loop.time())
             self._landing = self._loop.call_at(due, self._land_due)
+
+    def _reconsider(self) -> None:
+        """Whether there is a short way; asked whenever something changes, not for all bytes."""
+        usable = not (self._broken or self._ended or self._abandoned)
+        self._direct = usable and self._model.is_plain and not self._flight
+        self._latency = self._model.latency if usable and self._model.only_delays else None
 
     # --- the receiver's end -----------------------------------------------------------------
 
     def land(self, item: Item) -> None:
         """Have an item arrive."""
-        if isinstance(item, bytes) and (self._abandoned or self._over):
+        if isinstance(item, bytes):
+            if not (self._abandoned or self._over):
+                self.arrived.append(item)
+                if not self.queued and self.reader is not None:
+                    self.queued = True
+                    self._loop.io.append(self.reader)
+                return
             # Nobody is here any more; what lands behind a reset is not even answered.
             self.unread -= len(item)
             if not self._reset_landed:
@@ -324,7 +351,7 @@ class Pipe:
         """The receiver's socket is closed; whether there was something it had not read."""
         unread = any(isinstance(item, bytes) for item in self.arrived)
         self._abandoned = True
-        self._direct = False
+        self._reconsider()
         self.reader = None
         self.arrived.clear()
         return unread

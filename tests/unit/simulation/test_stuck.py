@@ -254,14 +254,25 @@ def test_a_deadlock_tells_of_threads_that_cannot_help_it() -> None:
         thread.join()
 
 
+PATIENCE_S = 0.15
+
+
+@pytest.fixture
+def quick_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that nothing has to be blocked for seconds."""
+    monkeypatch.setattr(watchdog_module, "POLL_S", 0.05)
+    monkeypatch.setattr(watchdog_module, "BREAK_AFTER_S", 0.8)
+
+
 def block_for_real(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
+@pytest.mark.usefixtures("quick_watchdog")
 def test_a_callback_that_blocks_in_real_time_is_named_with_its_place() -> None:
     async def main(loop: SimulatedLoop) -> None:
-        loop.patience = 0.3
-        block_for_real(1.0)
+        loop.patience = PATIENCE_S
+        block_for_real(0.45)
         await asyncio.sleep(1)
 
     with pytest.raises(LoopBlocked, match="of real time at") as raised:
@@ -270,38 +281,41 @@ def test_a_callback_that_blocks_in_real_time_is_named_with_its_place() -> None:
     assert "simulation/test_stuck.py" in str(raised.value)
 
 
+@pytest.mark.usefixtures("quick_watchdog")
 def test_a_block_may_be_reported_instead() -> None:
     told: list[tuple[float, str]] = []
 
     async def main(loop: SimulatedLoop) -> str:
-        loop.patience = 0.3
+        loop.patience = PATIENCE_S
         loop.on_blocked = lambda seconds, place: told.append((seconds, place))
-        block_for_real(1.0)
+        block_for_real(0.45)
         await asyncio.sleep(1)
         return "went on"
 
     assert run(main) == "went on"
     [(seconds, place)] = told
-    assert 0.3 < seconds < 5
+    assert PATIENCE_S < seconds < 5
     assert "block_for_real" in place
 
 
+@pytest.mark.usefixtures("quick_watchdog")
 def test_a_block_may_be_excused() -> None:
     async def main(loop: SimulatedLoop) -> None:
-        loop.patience = 0.3
+        loop.patience = PATIENCE_S
         with loop.excused():
-            block_for_real(1.0)
+            block_for_real(0.45)
         await asyncio.sleep(1)
 
     run(main)
 
 
+@pytest.mark.usefixtures("quick_watchdog")
 def test_imports_take_their_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "slow_to_import.py").write_text("import threading; threading.Event().wait(1)")
+    (tmp_path / "slow_to_import.py").write_text("import threading; threading.Event().wait(0.5)")
     monkeypatch.syspath_prepend(tmp_path)
 
     async def main(loop: SimulatedLoop) -> None:
-        loop.patience = 0.3
+        loop.patience = PATIENCE_S
         import_module("slow_to_import")
         await asyncio.sleep(1)
 
@@ -336,37 +350,48 @@ def spin() -> None:
             count = 0
 
 
-@pytest.mark.parametrize("where", ["main thread", "another thread"])
+@pytest.mark.usefixtures("quick_watchdog")
 @pytest.mark.parametrize("what", [spin, lambda: block_for_real(3600)], ids=["spins", "waits"])
-def test_a_callback_that_never_returns_is_broken_off(
-    what: Callable[[], None], where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if where != "main thread" and what is not spin:
-        pytest.skip("only signals interrupt a system call, and they go to the main thread")
-    monkeypatch.setattr(watchdog_module, "BREAK_AFTER_S", 0.8)
-    errors: list[BaseException] = []
+def test_a_callback_that_never_returns_is_broken_off(what: Callable[[], None]) -> None:
     before = signal.getsignal(signal.SIGUSR2)
 
     async def main(loop: SimulatedLoop) -> None:
-        loop.patience = 0.3
+        loop.patience = PATIENCE_S
         what()
 
-    def go() -> None:
-        try:
-            run(main)
-        except BaseException as error:
-            errors.append(error)
-
-    if where == "main thread":
-        go()
-    else:
-        thread = threading.Thread(target=go)
-        thread.start()
-        thread.join()
-    [error] = errors
-    assert isinstance(error, LoopBlocked), error
-    assert "simulation/test_stuck.py" in str(error)
+    with pytest.raises(LoopBlocked, match=r"simulation/test_stuck\.py"):
+        run(main)
     assert signal.getsignal(signal.SIGUSR2) is before
+
+
+@pytest.mark.usefixtures("quick_watchdog")
+@pytest.mark.parametrize("whose", ["the program", "a task", "a callback"])
+def test_a_block_that_is_only_reported_is_broken_off_as_well(whose: str) -> None:
+    told: list[str] = []
+
+    async def stuck() -> None:
+        spin()
+
+    async def main(loop: SimulatedLoop) -> str:
+        loop.patience = PATIENCE_S
+        loop.on_blocked = lambda seconds, place: told.append(place)
+        loop.set_exception_handler(lambda _, context: None)
+        if whose == "the program":
+            spin()
+        elif whose == "a task":
+            await asyncio.wait({asyncio.ensure_future(stuck())})
+        else:
+            loop.call_soon(spin)
+            await asyncio.sleep(1)
+        return "went on"
+
+    if whose == "the program":
+        with pytest.raises(LoopBlocked, match="broken off"):
+            run(main)
+    else:
+        assert run(main) == "went on"
+    [place] = told
+    assert "spin" in place
 
 
 def test_the_watchdog_is_one_thread_for_all_runs() -> None:
