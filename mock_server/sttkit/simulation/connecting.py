@@ -167,6 +167,7 @@ class Connecting(Refusals):
             await done
             if name is not None:
                 check_certificate(host, name, context)
+                transport.confirm()
         except BaseException:
             transport.abort()
             raise
@@ -248,8 +249,7 @@ class Connecting(Refusals):
             raise
         except BaseException as error:
             endpoint.drop()
-            message = "Error on transport creation for incoming connection"
-            self.call_exception_handler({"message": message, "exception": error})
+            self._note_not_accepted(error)
             return
         if listener.ssl is None:
             transport.begin()
@@ -258,10 +258,16 @@ class Connecting(Refusals):
         def shaken(error: BaseException | None) -> None:
             if error is None:
                 transport.begin()
+            elif self.get_debug():
+                self._note_not_accepted(error)
 
         transport.shake_hands(
             SimulatedTls(listener.ssl, None, None), shaken, timeout=listener.ssl_timeout
         )
+
+    def _note_not_accepted(self, error: BaseException) -> None:
+        message = "Error on transport creation for incoming connection"
+        self.call_exception_handler({"message": message, "exception": error})
 
     @property
     def _whole(self) -> SimulatedLoop:

@@ -226,18 +226,23 @@ class SimulatedTransport(transports._FlowControlMixin):
         if self._tls is None:
             # A plain listener whom a client speaks TLS to: TLS ends in front of it.
             self._tls = SimulatedTls(True, None, None)
-        if self._tls.server_side:
-            self._out.signal(Signal.HELLO)
+        first = "ssl_object" not in self._extra
         self._extra.update(self._tls.extra())
-        self._finish_handshake(None)
+        if self._tls.server_side and first:
+            self._out.signal(Signal.HELLO)  # and now the client checks the certificate
+        elif self._shaken is not None:
+            self._finish_handshake(self._shaken, None)
 
-    def _finish_handshake(self, error: BaseException | None) -> None:
+    def confirm(self) -> None:
+        """The client's last word in a handshake: the certificate will do."""
+        self._out.signal(Signal.HELLO)
+
+    def _finish_handshake(self, shaken: Shaken, error: BaseException | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        shaken, self._shaken = self._shaken, None
-        if shaken is not None:
-            self._heard.reader = None  # what follows is for whoever waits for the handshake
-            shaken(error)
+        self._shaken = None
+        self._heard.reader = None  # what follows is for whoever waits for the handshake
+        shaken(error)
 
     def _handshake_too_slow(self, seconds: float) -> None:
         self._fatal_error(
@@ -377,7 +382,7 @@ class SimulatedTransport(transports._FlowControlMixin):
             self._timer.cancel()
         try:
             if self._shaken is not None:
-                self._finish_handshake(error or ConnectionResetError())
+                self._finish_handshake(self._shaken, error or ConnectionResetError())
             elif self._connected:
                 self._protocol.connection_lost(error)
         finally:

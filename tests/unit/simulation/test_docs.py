@@ -13,7 +13,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), 
 
 
 @pytest.mark.parametrize(
-    ("number", "said"), [(0, "b'hello\\n' b'' 3601"), (1, ""), (2, "Connection reset by peer")]
+    ("number", "said"), [(0, "b'hello\\n' b'' 3602"), (1, ""), (2, "Connection reset by peer")]
 )
 def test_the_examples_work(number: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 import struct
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -464,7 +466,9 @@ async def both_sides_may_close_at_once(world: World) -> None:
 BODIES = [
     body
     for name, body in sorted(globals().items())
-    if asyncio.iscoroutinefunction(body) and not name.startswith("_")
+    if isinstance(body, FunctionType)
+    and inspect.iscoroutinefunction(body)
+    and not name.startswith("_")
 ]
 
 
