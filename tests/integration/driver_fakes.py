@@ -178,7 +178,7 @@ class TinyStream(stt.RecognizeStream):
         if vice == "tell":
             logging.getLogger("livekit.plugins.tiny").debug("connecting", extra={"headers": key})
         if vice == "block":
-            time.sleep(0.8)
+            time.sleep(2.0)
         session = plugin.context.http_session
         if vice == "own session":
             session = utils.http_context.http_session()

@@ -209,10 +209,8 @@ class SimulatedTransport(transports._FlowControlMixin):
     ) -> None:
         """Begin a handshake; the protocol hears nothing until it is over.
 
-        Args:
-            tls: shown by ``get_extra_info`` afterwards.
-            shaken: called with None or with what went wrong.
-            timeout: seconds, None for asyncio's default.
+        ``shaken`` is called with None or with what went wrong. ``timeout`` is seconds, None for
+        asyncio's default.
         """
         seconds = HANDSHAKE_TIMEOUT_S if timeout is None else timeout
         self._tls = tls
