@@ -60,7 +60,8 @@ bench: $(READY) ## run the benchmarks
 
 install: $(READY) ## only set up .venv
 
-constraints: $(READY) ## resolve constraints.txt anew, for all supported versions of Python
+constraints: ## resolve constraints.txt anew, for all supported versions of Python
+	$(if $(UV),,[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV))
 	$(if $(UV),,$(BIN)/python -m pip install --quiet uv)
 	$(or $(UV),$(BIN)/uv) pip compile --quiet --upgrade --universal --python-version 3.10 \
 		--all-extras pyproject.toml constraints.in --no-annotate \
