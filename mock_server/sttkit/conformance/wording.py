@@ -235,6 +235,7 @@ _TELLERS: dict[str, Callable[[Data], Told | None]] = {
     "lost": _lost,
     "stream": _fixed("stream()"),
     "call": _call,
+    "calling": lambda data: None,  # told when it returns
     "action": lambda data: (f"action {data.get('action')}", "plain"),
     "event": _event,
     "error": _error_event,

@@ -16,9 +16,14 @@ GIVE_UP_S = 1.0
 async def call(
     trace: Trace, name: str, awaited: Awaitable[Any], *, bound: float, stream: str
 ) -> None:
-    """Await something of the plugin's and note it as a ``call``, also if it never returns."""
+    """Await something of the plugin's and note it as a ``call``, also if it never returns.
+
+    Its beginning is noted as ``calling``: in virtual time much happens in one instant, and only the
+    order of the records tells what a call caused.
+    """
     loop = asyncio.get_running_loop()
     began = loop.time()
+    trace.note("client", "calling", None, stream, name=name)
     task = asyncio.ensure_future(awaited)
     try:
         await asyncio.wait({task}, timeout=bound)

@@ -166,7 +166,7 @@ def _working(run: Run, stream: Stream, order: int) -> Connection | None:
         return None
     if run.history.order(connection.ready) > order or connection.deaf_fault is not None:
         return None
-    at = run.history.records[order // 2].at
+    at = run.history.records[order].at
     return connection if connection.over > at + run.history.lag else None
 
 

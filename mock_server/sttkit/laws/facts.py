@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,22 +25,16 @@ class History:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.records = run.records
-        # Even numbers, so that a moment between two records has a place, too.
-        self._order = {id(record): 2 * index for index, record in enumerate(run.records)}
-        self._times = [record.at for record in run.records]
+        self._order = {id(record): index for index, record in enumerate(run.records)}
 
     def order(self, record: Record) -> int:
         """Place of a record in the trace: what came first, also within one instant."""
         return self._order[id(record)]
 
-    def order_at(self, at: float) -> int:
-        """Place in the trace of a moment; records of the same instant come before it."""
-        return 2 * bisect.bisect_right(self._times, at + 1e-6) - 1
-
     @property
     def end(self) -> float:
         """When the run ended."""
-        return self._times[-1] if self._times else 0.0
+        return self.records[-1].at if self.records else 0.0
 
     def of(self, kind: str) -> tuple[Record, ...]:
         """All records of one kind."""

@@ -101,11 +101,10 @@ class Stream:
 
     @cached_property
     def _closing(self) -> tuple[float, int]:
-        moments = [(r.at, self._history.order(r)) for r in self.actions(*CLOSING_ACTIONS)]
-        for record in self.calls("aclose", "stt_aclose"):
-            began = record.at - float(record.data["took"])
-            moments.append((began, self._history.order_at(began)))
-        return min(moments, default=(math.inf, NEVER))
+        closings = [r for r in self.of("calling") if r.data["name"] in ("aclose", "stt_aclose")]
+        moments = (*self.actions(*CLOSING_ACTIONS), *closings)
+        first = min(moments, key=self._history.order, default=None)
+        return (first.at, self._history.order(first)) if first is not None else (math.inf, NEVER)
 
     @property
     def closing(self) -> float:

@@ -179,6 +179,11 @@ class Story:
         return self.client("push", track=self.name, start=start, end=end)
 
     def call(self, name: str, took: float = 0.0, error: dict[str, Any] | None = None) -> Story:
+        began = round(self.now - took, 6)
+        place = sum(record.at <= began for record in self.records)
+        self.records.insert(
+            place, Record(began, "client", "calling", None, self.name, {"name": name})
+        )
         return self.client("call", name=name, took=took, error=error)
 
     def action(self, action: str) -> Story:

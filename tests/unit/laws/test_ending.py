@@ -3,7 +3,7 @@
 import pytest
 
 from sttkit.laws.model import Run
-from tests.unit.laws.cases import Cases
+from tests.unit.laws.cases import Cases, judged
 from tests.unit.laws.story import Story, healthy, story, with_facts
 
 cases = Cases()
@@ -203,3 +203,8 @@ def a_drop_after_the_end_may_be_retried() -> Run:
 @cases.skips("CLOSE-9")
 def input_is_not_ended() -> Run:
     return story().first().action("aclose").left().call("aclose").ended().run()
+
+
+def test_an_end_in_the_instant_of_aclose_is_not_the_streams_own():
+    tale = mute().later(32).client("calling", name="aclose").ended().shut()
+    assert judged("CLOSE-8", tale.run()).observed == "not in 32 s of silence"
