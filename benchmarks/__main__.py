@@ -1,18 +1,41 @@
-"""``python -m benchmarks``: run everything, print one table."""
+"""``python -m benchmarks [NAME…]``: run all or some, print a table of each as it comes."""
 
 from __future__ import annotations
 
+import argparse
+import os
 import platform
+import time
+from importlib import import_module
 
-from benchmarks import server_load
+BENCHMARKS = (
+    "server_cost",
+    "server_streams",
+    "simulated_call",
+    "simulated_memory",
+    "check_plan",
+)
 
 
 def main() -> None:
     """Print the report."""
-    print(f"sttkit benchmarks - Python {platform.python_version()}, {platform.machine()}")
-    print("\nThe fake server")
-    for name, figure in server_load.main():
-        print(f"  {name:<58} {figure}")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    names = parser.parse_args().names or BENCHMARKS
+    for name in names:
+        if name not in BENCHMARKS:
+            parser.error(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+    print(
+        f"sttkit benchmarks - Python {platform.python_version()}, {platform.machine()}, "
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
+    for name in names:
+        benchmark = import_module(f"benchmarks.{name}")
+        print(f"\n{benchmark.TITLE}  [{name}]", flush=True)
+        began = time.monotonic()
+        for row in benchmark.rows():
+            print(row, flush=True)
+        print(f"  took {time.monotonic() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,7 @@ class Recogniser:
         self._signals_end = signals_end
         self._answers_empty_flush = answers_empty_flush
         self._heard: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
+        self._transcribed: set[tuple[str, int, int]] = set()
         self._next: dict[str, int] = {}
         self._active: _Active | None = None
         self._pause_point: tuple[str, float] | None = None
@@ -142,7 +143,7 @@ class Recogniser:
             active = self._active
             if active is not None and (active.track, active.index) == (track, index):
                 active.over = span.end >= utterance.end
-            if span.end < _endpoint(speech, index):
+            if span.end < utterance.end or span.end < _endpoint(speech, index):
                 break
             if active is not None and (active.track, active.index) == (track, index):
                 said.extend(self._end_utterance(from_flush=False))
@@ -162,13 +163,18 @@ class Recogniser:
         shift: float,
         said: list[Said | Reached],
     ) -> None:
-        parts = self._heard.setdefault((track, index, number), [])
+        key = (track, index, number)
+        if key in self._transcribed:
+            return
+        parts = self._heard.setdefault(key, [])
         begin = max(word.start, span.start)
         before = _length(parts)
         _add(parts, begin, min(word.end, span.end))
         half = (word.end - word.start) / 2 - _TINY_S
-        if not before < half <= _length(parts):
+        if _length(parts) < half:
             return
+        self._transcribed.add(key)
+        del self._heard[key]
         if self._idle is False and begin + half - before + shift >= IDLE_AFTER_S - _TINY_S:
             self._idle = True  # before this word, if in the same piece of audio
             said.append(Reached(Point.IDLE))

@@ -109,6 +109,12 @@ class Trace:
         **data: Any,
     ) -> None:
         """Append a record of this moment and tell the listeners."""
+        self.add(side, kind, conn, stream, data)
+
+    def add(
+        self, side: Side, kind: str, conn: int | None, stream: str | None, data: Mapping[str, Any]
+    ) -> None:
+        """The same for facts that are a mapping already, which then belongs to the trace."""
         record = Record(self._clock() - self._origin, side, kind, conn, stream, data)
         self.records.append(record)
         for listener in self._listeners:

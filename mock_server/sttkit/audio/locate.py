@@ -13,7 +13,7 @@ back (12 ms at 16 kHz), and only where the audio does not go on as expected.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _PROBE_BYTES = 64
 """32 samples: at 24 LSB of noise the chance of a false match is nil."""
@@ -23,8 +23,7 @@ _GIVE_UP_BYTES = 9600
 """Unfound audio before a session without any match counts as unmarked (0.3 s at 16 kHz)."""
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of received audio.
 
     Attributes:
@@ -88,7 +87,7 @@ class Locator:
 
     def _continues(self, pcm: bytes) -> bool:
         assert self._track is not None
-        return self._tracks[self._track][self._at : self._at + len(pcm)] == pcm
+        return self._tracks[self._track].startswith(pcm, self._at)
 
     def _search(self, pcm: bytes, *, last: bool) -> list[Span]:
         spans: list[Span] = []

@@ -119,9 +119,11 @@ class Connection:
 
     def next_deadline(self) -> float | None:
         """When `advance_to` has to be called next, or None."""
-        due = [self._timers[0][0]] if self._timers else []
-        due.extend(at for at in (self._in.next_due, self._out.next_due) if at is not None)
-        return min(due, default=None)
+        due = self._timers[0][0] if self._timers else None
+        for at in (self._in.next_due, self._out.next_due):
+            if at is not None and (due is None or at < due):
+                due = at
+        return due
 
     def actions(self) -> list[Action]:
         """What the shell has to do now, in order."""
@@ -147,7 +149,7 @@ class Connection:
 
     def note(self, kind: str, **data: object) -> None:
         """A record of this connection."""
-        self.line.trace.note("server", kind, self.number, self.stream, **data)
+        self.line.trace.add("server", kind, self.number, self.stream, data)
 
     def later(self, delay: float, then: Callable[[], None]) -> None:
         """Call ``then`` after ``delay`` seconds, unless the connection is gone by then."""

@@ -67,7 +67,7 @@ class Dialogue:
         self._dialect = connection.line.dialect
         self._facts = self._dialect.facts
         self._config: dict[str, object] = dict(opening.config)
-        self._sequence = 0
+        self._view = View(f"session-{connection.number}", self._config)
         self._counts: Counter[Point] = Counter()
         self._interims = 0
         self._rate = opening.sample_rate
@@ -128,7 +128,7 @@ class Dialogue:
 
     def hear(self, message: Message) -> None:
         """A whole client message arrived."""
-        event = self._dialect.read(message, self._view())
+        event = self._dialect.read(message, self._view)
         if isinstance(event, Audio):
             self._last_heard = self._connection.now()
             self._hear_audio(event.pcm)
@@ -168,19 +168,15 @@ class Dialogue:
             self._say_all(self._recogniser.hear(span))
 
     def _note_audio(self, spans: list[Span], size: int) -> None:
-        for span in spans:
-            if span.track is not None and span.exact:
-                self._connection.stream = span.track
-            elif span.track is not None:
-                self._line.counted_s = span.end
-        if spans or size:
-            self._connection.note(
-                "audio",
-                spans=[
-                    [s.track, round(s.start, 6), round(s.end, 6), s.exact, s.silent] for s in spans
-                ],
-                bytes=size,
-            )
+        noted = []
+        for track, start, end, exact, silent in spans:
+            if track is not None and exact:
+                self._connection.stream = track
+            elif track is not None:
+                self._line.counted_s = end
+            noted.append((track, round(start, 6), round(end, 6), exact, silent))
+        if noted or size:
+            self._connection.note("audio", spans=tuple(noted), bytes=size)
 
     def _hear_flush(self) -> None:
         faults = self.reach(Point.FLUSH)
@@ -270,10 +266,10 @@ class Dialogue:
 
     def _say_message(self, said: Said, faults: list[Fault], *, after_end: bool = False) -> None:
         """Send what says ``said``, edited by the faults that sit at it."""
-        messages = self._dialect.write(self._with_bad_times(said.event), self._view())
+        messages = self._dialect.write(self._with_bad_times(said.event), self._view)
         if not messages:
             return
-        self._sequence += 1
+        self._view = replace(self._view, sequence=self._view.sequence + 1)
         facts = _noted(said)
         if after_end:
             facts["after_end"] = True
@@ -346,7 +342,7 @@ class Dialogue:
             elif fault.id == "provider-error":
                 self._say_failure(str(fault.param) or next(iter(self._dialect.errors)))
             else:
-                for message in malformed(fault.id, self._dialect, self._view()):
+                for message in malformed(fault.id, self._dialect, self._view):
                     if self._connection.send_message(message):
                         self._connection.note("injected", what=fault.id, text=str(message[:80]))
                 self._connection.apply(fault)
@@ -362,10 +358,6 @@ class Dialogue:
         elif not self._ended and self._connection.reads:
             # A server that stopped reading has not noticed that nothing comes.
             self._connection.close(*self._facts.idle_close)
-
-    def _view(self) -> View:
-        number = self._connection.number
-        return View(f"session-{number}", self._config, self._sequence)
 
     def _noted_config(self) -> dict[str, object]:
         redact = self._line.trace.redact
