@@ -20,7 +20,7 @@ class _AsItIs:
 
 class _Soxr:
     def __init__(self, rate: int) -> None:
-        import soxr
+        import soxr  # pyright: ignore[reportMissingImports]
 
         self._stream = soxr.ResampleStream(rate, RATE, 1, dtype="int16", quality="HQ")
 

@@ -58,16 +58,7 @@ class Seats:
         return bool(self._seats)
 
     def objection(self, options: Mapping[str, object]) -> str | None:
-        rate, (lowest, highest) = options["sample_rate"], self.limits.rates
-        if not isinstance(rate, int) or not lowest <= rate <= highest:
-            return f"a sample rate of {rate} Hz is not served, {lowest} to {highest} are"
-        language = str(options.get("language") or self._language)
-        if language.lower().replace("_", "-").partition("-")[0] != self._language:
-            return f"the language {language[:40]!r} is not served, {self._language!r} is"
-        task = str(options.get("task") or "transcribe")
-        if task != "transcribe":
-            return f"the task {task[:40]!r} is not served, 'transcribe' is"
-        return None
+        return objection_to(options, language=self._language, rates=self.limits.rates)
 
     # --- processes ------------------------------------------------------------------------
 
@@ -191,6 +182,22 @@ class Attendant:
         finally:
             if seat is not None:
                 await self._seats.leave(seat, broken=broken)
+
+
+def objection_to(
+    options: Mapping[str, object], *, language: str, rates: tuple[int, int]
+) -> str | None:
+    """Why these options (``sample_rate``, ``language``, ``task``) cannot be served, or None."""
+    rate, (lowest, highest) = options.get("sample_rate"), rates
+    if not isinstance(rate, int) or not lowest <= rate <= highest:
+        return f"a sample rate of {rate} Hz is not served, {lowest} to {highest} are"
+    wanted = str(options.get("language") or language)
+    if wanted.lower().replace("_", "-").partition("-")[0] != language:
+        return f"the language {wanted[:40]!r} is not served, {language!r} is"
+    task = str(options.get("task") or "transcribe")
+    if task != "transcribe":
+        return f"the task {task[:40]!r} is not served, 'transcribe' is"
+    return None
 
 
 def _shut_down(seat: ProcessPoolExecutor) -> None:

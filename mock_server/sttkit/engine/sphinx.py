@@ -15,7 +15,7 @@ from sttkit.errors import UsageError
 from sttkit.events import Word
 
 if TYPE_CHECKING:
-    import pocketsphinx
+    import pocketsphinx  # pyright: ignore[reportMissingImports]
 
 LANGUAGE = "en"
 _NEEDS = ("pocketsphinx", "soxr")
@@ -40,14 +40,14 @@ class Sphinx:
     """The model, for one session at a time. Loading takes a third of a second of processor time."""
 
     def __init__(self) -> None:
-        import pocketsphinx
+        import pocketsphinx  # pyright: ignore[reportMissingImports]
 
         self._model = pocketsphinx.Decoder(samprate=RATE, loglevel="FATAL")
         self._means = self._model.get_cmn(False)
 
     def open(self, sample_rate: int) -> Hearing:
         """Hear a new session, at a rate in Hz; the one before is over."""
-        import pocketsphinx
+        import pocketsphinx  # pyright: ignore[reportMissingImports]
 
         # What was learnt of the last speaker's loudness would change the words of the next one.
         self._model.set_cmn(self._means)
