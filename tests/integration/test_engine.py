@@ -89,7 +89,7 @@ async def test_a_session_is_recognised_to_its_end() -> None:
         ended = await caller.read_until("session_ended")
         assert caller.texts("final") == ["one two", "three"]
         assert caller.texts("interim")
-        assert ended["audio_seconds"] == 3.39
+        assert ended["audio_seconds"] == 3.18
         assert (await caller.ws.receive()).type is aiohttp.WSMsgType.CLOSE
         assert caller.ws.close_code == 1000
 
