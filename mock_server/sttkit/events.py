@@ -56,10 +56,12 @@ class Final(Transcript):
     """Text that will not change.
 
     ``from_flush`` says that the client asked for it; ``endpoint`` that the utterance ends here too.
+    The final of a whole recording holds those of its utterances in ``segments``.
     """
 
     from_flush: bool = False
     endpoint: bool = False
+    segments: tuple[Final, ...] = ()
 
 
 @dataclass(frozen=True)

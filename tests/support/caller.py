@@ -32,8 +32,9 @@ from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Message
 from sttkit.events import Final, Interim, ServerEvent
 from sttkit.scripting.model import Network
-from sttkit.session.actions import Drop, Reset, Send, Shut, StopReading
+from sttkit.session.actions import Ask, Drop, Pause, Reset, Resume, Send, Shut, StopReading
 from sttkit.session.connection import Connection
+from sttkit.session.engine import Answer, Engine, Failure, Work
 from sttkit.session.line import Line
 from sttkit.trace import Record, Trace
 
@@ -80,6 +81,7 @@ class Stage:
         faults: of the script.
         said: what is said on the track ``main``.
         tracks: all tracks, if there are more than that one.
+        engine: a recogniser whose answers the test gives, by `Caller.answer`.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Stage:
         network: Network | None = None,
         tracks: Mapping[str, Speech] | None = None,
         played: Script | None = None,
+        engine: Engine | None = None,
         seed: int = 0,
     ) -> None:
         self.now = 1000.0
@@ -103,6 +106,7 @@ class Stage:
             tracks or {"main": self.script.speech},
             self.trace,
             Random(seed),
+            engine,
         )
         self.callers: list[Caller] = []
 
@@ -179,6 +183,8 @@ class Caller:
         self.eof = False
         self.reset = False
         self.reading = True
+        self.paused = False
+        self.questions: list[Work] = []
         self.is_lost = False
         self.spoken_s = 0.0
         self.connection = Connection(stage.line, stage.now)
@@ -248,6 +254,14 @@ class Caller:
             if self.reading and not self.is_lost:
                 self.connection.receive_data(piece, self._stage.now)
                 self.carry_out()
+
+    # --- what the engine does -------------------------------------------------------------
+
+    def answer(self, *events: ServerEvent, failure: Failure | None = None) -> None:
+        """The engine answers the oldest question."""
+        self.questions.pop(0)
+        self.connection.receive_answer(Answer(events, failure), self._stage.now)
+        self.carry_out()
 
     # --- what the client saw --------------------------------------------------------------
 
@@ -325,6 +339,10 @@ class Caller:
                     self._receive_eof()
                 elif isinstance(action, StopReading):
                     self.reading = False
+                elif isinstance(action, (Pause, Resume)):
+                    self.paused = isinstance(action, Pause)
+                elif isinstance(action, Ask):
+                    self.questions.append(action.work)
                 elif isinstance(action, (Drop, Reset)):
                     self._lose(reset=isinstance(action, Reset))
                     return

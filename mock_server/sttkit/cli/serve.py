@@ -9,7 +9,7 @@ import signal
 import ssl
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +20,16 @@ from sttkit.cli.console import Commands, bounded, has_color, width_of
 if TYPE_CHECKING:
     from sttkit.conformance.timeline import Teller
     from sttkit.dialects.model import Dialect
+    from sttkit.engine.seats import Seats
     from sttkit.scripting.model import Script
     from sttkit.server.fake import Listener
     from sttkit.targets.model import Place
     from sttkit.trace import Record, Trace
 
 PORT = 8765
+SESSIONS = 4
+ENGINE_DIALECT = "custom_stt"
+"""What an engine speaks: the protocol of self-hosted servers."""
 START_OVER_S = 3.0
 """When nobody was connected for so long, the next client is a new one, not a reconnect."""
 _POLL_S = 0.25
@@ -46,6 +50,19 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument(
         "--dialect", metavar="D", help="the wire protocol (default: the script's, or custom_stt)"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("pocketsphinx",),
+        help="recognise what the client really says, in US English, instead of playing that it "
+        "said the words of the script; its faults are played all the same",
+    )
+    parser.add_argument(
+        "--sessions",
+        type=bounded(1, 64),
+        default=SESSIONS,
+        help="recognisers of the engine, and so sessions at a time; each is a process of some "
+        f"150 MB (default: {SESSIONS})",
     )
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
     parser.add_argument(
@@ -74,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     given = arguments.script
     script = script_of_argument(given, None) if given else parse_case("none@idle").script()
     dialect = load_dialect(arguments.dialect or script.dialect or "custom_stt")
+    engine = _engine(arguments, dialect) if arguments.engine else None
     with tempfile.TemporaryDirectory(prefix="sttkit-") as folder:
         context = _tls(arguments.host, Path(folder)) if arguments.tls else None
         if not _is_loopback(arguments.host):
@@ -83,14 +101,35 @@ def run(arguments: argparse.Namespace) -> int:
             )
         # Ctrl-C before the loop takes the signal over is a way to end, too.
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(arguments, script, dialect, context, Path(folder)))
+            asyncio.run(_serve(arguments, script, dialect, engine, context, Path(folder)))
     return 0
+
+
+def _engine(arguments: argparse.Namespace, dialect: Dialect) -> Seats:
+    """The recogniser that was asked for, not yet loaded.
+
+    Raises:
+        UsageError: it is not installed, or does not speak the dialect.
+    """
+    from sttkit.engine import sphinx
+    from sttkit.engine.seats import Seats
+    from sttkit.errors import UsageError
+
+    if dialect.name != ENGINE_DIALECT:
+        raise UsageError(
+            f"the engine {arguments.engine} does not speak {dialect.name}",
+            where="--engine",
+            expected=f"the dialect {ENGINE_DIALECT}",
+        )
+    sphinx.require()
+    return Seats(sphinx.Sphinx, arguments.sessions, language=sphinx.LANGUAGE)
 
 
 async def _serve(
     arguments: argparse.Namespace,
     script: Script,
     dialect: Dialect,
+    engine: Seats | None,
     context: ssl.SSLContext | None,
     folder: Path,
 ) -> None:
@@ -100,7 +139,9 @@ async def _serve(
     loop = asyncio.get_running_loop()
     trace = Trace(loop.time)
     server = FakeServer(trace, ssl_context=context)
-    listener = await server.listen(script, dialect, host=arguments.host, port=arguments.port)
+    listener = await server.listen(
+        script, dialect, engine=engine, host=arguments.host, port=arguments.port
+    )
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows
@@ -109,12 +150,36 @@ async def _serve(
         _say(_hints(dialect, listener.place, folder if context else None))
         journal = Journal(as_json=arguments.json, on_broken_pipe=stopped.set)
         journal.follow(trace)
-        await _start_over_when_idle(listener, journal, stopped)
+        if engine is None:
+            await _start_over_when_idle(listener, journal, stopped)
+        else:
+            await _with_engine(engine, _start_over_when_idle(listener, journal, stopped))
     finally:
         await server.aclose()
     journal.close()
     if journal.pipe_is_broken:
         raise BrokenPipeError
+
+
+async def _with_engine(engine: Seats, serving: Coroutine[None, None, None]) -> None:
+    """Load the engine while clients are told that it is being loaded, and serve.
+
+    Raises:
+        TargetError: the model cannot be loaded.
+    """
+    loading = asyncio.ensure_future(engine.open())
+    served = asyncio.ensure_future(serving)
+    try:
+        await asyncio.wait({loading, served}, return_when=asyncio.FIRST_COMPLETED)
+        if loading.done():
+            loading.result()
+            _say("-- the model is loaded")
+        await served
+    finally:
+        for task in (loading, served):
+            task.cancel()
+        await asyncio.gather(loading, served, return_exceptions=True)
+        await engine.aclose()
 
 
 class Journal:

@@ -22,6 +22,7 @@ from sttkit.dialects.model import (
 )
 from sttkit.dialects.wire import (
     form_file,
+    form_text,
     number,
     object_of,
     read_wav_body,
@@ -100,6 +101,8 @@ def _write(event: ServerEvent, view: View) -> list[Message]:
         ]
     if isinstance(event, SpeechStarted):
         return [text_of({"type": "speech_started", "start": event.at})]
+    if isinstance(event, Interim) and view.config.get("interim_results") is False:
+        return []
     if isinstance(event, (Interim, Final)):
         return [
             text_of(
@@ -170,22 +173,32 @@ def _read_batch(request: Request) -> tuple[bytes, int] | Refusal:
 
 def _write_batch(final: Final, duration: float, request: Request) -> object:
     language = request.first("language", "en")
-    segment = {
-        "start": final.start,
-        "end": final.end,
-        "text": final.text,
-        "confidence": final.confidence,
-    }
-    segments = [segment] if final.text else []
+    whole = {"text": final.text, "language": language, "duration": duration}
     if request.path.endswith(_OPENAI_ALIAS):
-        return {"text": final.text, "language": language, "duration": duration}
+        if form_text(request, "response_format") != "verbose_json":
+            return whole
+        # https://platform.openai.com/docs/api-reference/audio/verbose-json-object
+        return {
+            **whole,
+            "task": "transcribe",
+            "segments": [
+                {"id": number, "start": s.start, "end": s.end, "text": s.text}
+                for number, s in enumerate(_segments(final))
+            ],
+            "words": [{"word": w.text, "start": w.start, "end": w.end} for w in final.words],
+        }
     return {
-        "text": final.text,
-        "segments": segments,
-        "language": language,
+        **whole,
+        "segments": [
+            {"start": s.start, "end": s.end, "text": s.text, "confidence": s.confidence}
+            for s in _segments(final)
+        ],
         "language_probability": 0.99,
-        "duration": duration,
     }
+
+
+def _segments(final: Final) -> tuple[Final, ...]:
+    return final.segments or ((final,) if final.text else ())
 
 
 _OVERLOADED = "the recogniser is overloaded, try again"
@@ -213,6 +226,7 @@ DIALECT = Dialect(
             _error("bad_request", _BAD_REQUEST, retryable=False),
             close=(1008, "bad request"),
             retryable=False,
+            explained=lambda reason: _error("bad_request", reason, retryable=False),
         ),
     },
     unknown=text_of({"type": "mystery", "value": 1}),
@@ -233,9 +247,12 @@ DIALECT = Dialect(
         transient_closes=frozenset({4000}),
         final_closes=frozenset({1008}),
         bad_message="bad_request",
+        overloaded="overloaded",
+        limit_close=(4000, "session limit"),
     ),
     rate_of=_rate_of,
     batch=Batch(("/transcribe", _OPENAI_ALIAS), _read_batch, _write_batch),
     health=("/health", {"status": "ok", "model_loaded": True}),
+    health_loading={"status": "ok", "model_loaded": False},
     example="/ws/transcribe",
 )

@@ -80,12 +80,15 @@ class ProviderFailure:
         message: the wire message that says it, or None where only the close frame does.
         close: close code and reason that follow at once, or None if the socket stays open.
         retryable: whether the provider says that trying again helps; None where it does not say.
+        explained: the message with a reason of its own in place of ``text``, or None where the
+            provider's text is always the same.
     """
 
     text: str
     message: Message | None
     close: tuple[int, str] | None = None
     retryable: bool | None = None
+    explained: Callable[[str], Message] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class Facts:
         transient_closes, final_closes: close codes that the provider documents as such.
         bad_message: what a message the provider does not know leads to: the name of an error, or
             None where the provider ignores it.
+        overloaded: the name of the error that says the provider has no room, or None.
+        limit_close: the close code and reason at the end of the longest session there may be.
     """
 
     greeting: Literal["never", "on-connect", "on-config"] = "never"
@@ -124,6 +129,8 @@ class Facts:
     transient_closes: frozenset[int] = frozenset()
     final_closes: frozenset[int] = frozenset()
     bad_message: str | None = None
+    overloaded: str | None = None
+    limit_close: tuple[int, str] = (1001, "session limit")
 
 
 @dataclass(frozen=True)
@@ -161,6 +168,7 @@ class Dialect:
         rate_of: sample rate in Hz from the configuration.
         batch: the batch endpoint, if the provider has one.
         health: path and JSON body of a health check, if any.
+        health_loading: the body while a model is still being loaded.
         example: path and query of a simple session, for the hints of ``sttkit serve``.
     """
 
@@ -179,4 +187,5 @@ class Dialect:
     rate_of: Callable[[Mapping[str, object]], int]
     batch: Batch | None = None
     health: tuple[str, object] | None = None
+    health_loading: object = None
     example: str = "/"

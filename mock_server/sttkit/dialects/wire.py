@@ -74,13 +74,28 @@ def read_wav_body(body: bytes) -> tuple[bytes, int] | Refusal:
 
 def form_file(request: Request, name: str) -> bytes | Refusal:
     """The content of one file field of a multipart form (RFC 7578)."""
-    content_type = request.headers.get("content-type", "")
-    if not content_type.lower().startswith("multipart/form-data"):
+    if not _is_form(request):
         return Refusal(415, "multipart/form-data expected")
-    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    content = _form_field(request, name)
+    return content if content is not None else Refusal(400, f"no field {name!r} in the form")
+
+
+def form_text(request: Request, name: str) -> str:
+    """The text of one field of a multipart form, empty if there is none."""
+    content = _form_field(request, name) if _is_form(request) else None
+    return content.decode("utf-8", "replace").strip() if content is not None else ""
+
+
+def _is_form(request: Request) -> bool:
+    content_type = request.headers.get("content-type", "")
+    return content_type.lower().startswith("multipart/form-data")
+
+
+def _form_field(request: Request, name: str) -> bytes | None:
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
     form = BytesParser(policy=policy.HTTP).parsebytes(head + request.body)
     for part in form.iter_parts():
         if part.get_param("name", header="content-disposition") == name:
             payload = part.get_payload(decode=True)
             return payload if isinstance(payload, bytes) else b""
-    return Refusal(400, f"no field {name!r} in the form")
+    return None

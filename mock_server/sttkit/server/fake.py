@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
+from typing import Protocol
 
 from sttkit.audio.speech import Speech
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError
 from sttkit.scripting.model import Script
 from sttkit.server.listening import LineKeeper
+from sttkit.server.shell import Attend, Attendant
+from sttkit.session.engine import Answer, Engine
 from sttkit.session.line import Line
 from sttkit.targets.model import Place
 from sttkit.trace import Trace
@@ -20,6 +23,12 @@ from sttkit.trace import Trace
 LOOPBACK = "127.0.0.1"
 TEST_HOST = "stt.sttkit.test"
 """A name under RFC 6761's ``.test``; only a driver's own resolver knows it."""
+
+
+class Attended(Engine, Protocol):
+    """An engine that can be asked."""
+
+    def attend(self, on_answer: Callable[[Answer], None]) -> Attendant: ...
 
 
 class Listener(LineKeeper):
@@ -30,8 +39,10 @@ class Listener(LineKeeper):
         place: where clients connect.
     """
 
-    def __init__(self, line: Line, ssl_context: ssl.SSLContext | None) -> None:
-        super().__init__(line)
+    def __init__(
+        self, line: Line, ssl_context: ssl.SSLContext | None, attend: Attend | None = None
+    ) -> None:
+        super().__init__(line, attend)
         self.place = Place(LOOPBACK, 0)
         self._ssl = ssl_context
         self._server: asyncio.Server | None = None
@@ -121,13 +132,14 @@ class FakeServer:
         dialect: Dialect,
         *,
         tracks: Mapping[str, Speech] | None = None,
+        engine: Attended | None = None,
         host: str = LOOPBACK,
         port: int = 0,
     ) -> Listener:
         """A new listener that plays ``script``.
 
         ``tracks`` is what may be said, by name of the stream (default: the script's speech as
-        ``main``).
+        ``main``). With an ``engine`` none of it is: the engine recognises what the client sends.
 
         Raises:
             UsageError: the address cannot be listened on.
@@ -138,8 +150,9 @@ class FakeServer:
             tracks if tracks is not None else {"main": script.speech},
             self.trace,
             Random(script.seed),
+            engine,
         )
-        listener = Listener(line, self._ssl)
+        listener = Listener(line, self._ssl, engine.attend if engine is not None else None)
         await listener.start(host, port)
         self._listeners.append(listener)
         return listener

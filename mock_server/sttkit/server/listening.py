@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
-from sttkit.server.shell import Shell
+from sttkit.server.shell import Attend, Shell
 from sttkit.session.line import Line
 from sttkit.trace import Trace
 
@@ -15,23 +15,32 @@ MAX_CONNECTIONS = 5000
 class LineKeeper:
     """Accepts connections for one client, and knows which of them live.
 
+    Args:
+        line: what is played.
+        attend: how the line's engine is asked, if it has one.
+
     Attributes:
         line: what is played, and how far it got.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, attend: Attend | None = None) -> None:
         self.line = line
+        self._attend = attend
+        engine = line.engine
+        self._most = MAX_CONNECTIONS if engine is None else engine.limits.connections
         self._shells: set[Shell] = set()
         self._empty = asyncio.Event()
 
     def accept(self) -> Shell:
         """The protocol for a connection that is being accepted."""
-        return Shell(self.line, asyncio.get_running_loop(), self._begin, self._end)
+        loop = asyncio.get_running_loop()
+        return Shell(self.line, loop, self._begin, self._end, self._attend)
 
     def rearm(self, trace: Trace) -> None:
         """Start the script over: connections from now on are written into ``trace``."""
         old = self.line
-        self.line = Line(old.script, old.dialect, old.tracks, trace, Random(old.script.seed))
+        rng = Random(old.script.seed)
+        self.line = Line(old.script, old.dialect, old.tracks, trace, rng, old.engine)
 
     def open_connections(self) -> int:
         """Connections that the client still holds, as far as this side would notice their end."""
@@ -49,7 +58,7 @@ class LineKeeper:
     def _begin(self, shell: Shell) -> bool:
         self._shells.add(shell)
         self._empty.clear()
-        return len(self._shells) <= MAX_CONNECTIONS
+        return len(self._shells) <= self._most
 
     def _end(self, shell: Shell) -> None:
         self._shells.discard(shell)

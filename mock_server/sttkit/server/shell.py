@@ -10,12 +10,38 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
-from sttkit.session.actions import Action, Drop, Reset, Send, Shut, StopReading
+from sttkit.session.actions import (
+    Action,
+    Ask,
+    Drop,
+    Pause,
+    Reset,
+    Resume,
+    Send,
+    Shut,
+    StopReading,
+)
 from sttkit.session.connection import Connection
+from sttkit.session.engine import Answer, Work
 from sttkit.session.line import Line
 
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Attendant(Protocol):
+    """Has an engine do what one connection asks of it, in order."""
+
+    def ask(self, work: Work) -> None: ...
+
+    def leave(self) -> None:
+        """The connection is gone."""
+        ...
+
+
+Attend = Callable[[Callable[[Answer], None]], Attendant]
+"""Makes an attendant, who passes each answer on to a callback."""
 
 
 class Shell(asyncio.Protocol):
@@ -26,6 +52,7 @@ class Shell(asyncio.Protocol):
         loop: whose clock is used.
         on_begin: called with this shell when it has a transport; false: there is no room for it.
         on_end: called with this shell when the transport is gone.
+        attend: how an engine is asked, where there is one.
     """
 
     def __init__(
@@ -34,6 +61,7 @@ class Shell(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         on_begin: Callable[[Shell], bool],
         on_end: Callable[[Shell], None],
+        attend: Attend | None = None,
     ) -> None:
         self._line = line
         self._loop = loop
@@ -43,6 +71,8 @@ class Shell(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._saw_eof = False
+        self._attend = attend
+        self._attendant: Attendant | None = None
         self.connection: Connection | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -79,6 +109,8 @@ class Shell(asyncio.Protocol):
             self.connection.lost(self._loop.time(), how)
         self._waiting.clear()
         self._transport = None
+        if self._attendant is not None:
+            self._attendant.leave()
         self._on_end(self)
 
     def abort(self) -> None:
@@ -128,8 +160,23 @@ class Shell(asyncio.Protocol):
                 transport.write_eof()
             else:
                 transport.close()
-        elif isinstance(action, StopReading):
+        elif isinstance(action, (StopReading, Pause)):
             transport.pause_reading()
+        elif isinstance(action, Resume):
+            transport.resume_reading()
+        elif isinstance(action, Ask):
+            self._ask(action.work)
+
+    def _ask(self, work: Work) -> None:
+        if self._attendant is None:
+            assert self._attend is not None, "a connection asks an engine that is not there"
+            self._attendant = self._attend(self._answered)
+        self._attendant.ask(work)
+
+    def _answered(self, answer: Answer) -> None:
+        if self.connection is not None and self._transport is not None:
+            self.connection.receive_answer(answer, self._loop.time())
+            self._carry_out()
 
     def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sttkit.session.engine import Work
 
 
 @dataclass(frozen=True)
@@ -33,4 +37,21 @@ class StopReading:
     """Read no more, so that the client's send window fills."""
 
 
-Action = Send | Shut | Drop | Reset | StopReading
+@dataclass(frozen=True)
+class Pause:
+    """Read no more for now: the engine is behind."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Read on."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Have the engine do this; `Connection.receive_answer` brings what it says."""
+
+    work: Work
+
+
+Action = Send | Shut | Drop | Reset | StopReading | Pause | Resume | Ask

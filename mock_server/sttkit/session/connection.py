@@ -16,12 +16,13 @@ from websockets.frames import Close, Frame, Opcode
 
 from sttkit.dialects.model import Message, Opening, Request
 from sttkit.faults import Family, Fault, Point
-from sttkit.session.actions import Action, Drop, Reset, Send, Shut, StopReading
+from sttkit.session.actions import Action, Drop, Reset, Resume, Send, Shut, StopReading
 from sttkit.session.batch import BatchExchange
 from sttkit.session.delay import DelayLine, LineModel
 from sttkit.session.dialogue import Dialogue
 from sttkit.session.door import Door
 from sttkit.session.effects import apply_to, close_of
+from sttkit.session.engine import Answer, OpenQuestions, Work
 from sttkit.session.frames import (
     ClientFrames,
     close_bytes,
@@ -72,6 +73,10 @@ class Connection:
         self._lost_by = "server"
         self._ignore_close = False
         self._reads = True
+        self._questions: OpenQuestions | None = None
+        if line.engine is not None:
+            self._questions = OpenQuestions(self._act, line.engine.limits.behind_bytes)
+            self.later(line.engine.limits.request_s, self._give_up_waiting)
         self.number, faults = line.begin_attempt()
         for fault in faults:
             self.apply(fault)
@@ -105,6 +110,12 @@ class Connection:
         if self._dialogue is not None:
             self._dialogue.over()
         self._enter(State.GONE)
+
+    def receive_answer(self, answer: Answer, now: float) -> None:
+        """The engine has done the oldest piece of work it was asked for."""
+        self._now = now
+        if self._questions is not None and self.state is not State.GONE:
+            self._questions.receive(answer)
 
     def advance_to(self, now: float) -> None:
         """Time passed; do what was due."""
@@ -167,6 +178,11 @@ class Connection:
         self.emit(message_bytes(message))
         return True
 
+    def ask(self, work: Work, then: Callable[[Answer], None]) -> None:
+        """Have the engine do ``work``, and call ``then`` with what it says."""
+        assert self._questions is not None
+        self._questions.ask(work, then)
+
     def close(self, code: int, reason: str = "") -> None:
         """Begin the close handshake (RFC 6455, 7.1.2)."""
         if self.state is State.OPEN:
@@ -215,6 +231,12 @@ class Connection:
     def note_request(self, request: Request) -> None:
         """Note an HTTP request, without the values that authenticate it."""
         self.note("request", **noted_request(request, self.line.trace.redact))
+
+    def _give_up_waiting(self) -> None:
+        """The client has had time enough to bring its request."""
+        brings = self.state is State.HTTP and self._batch is not None and self._batch.is_reading
+        if self.state is State.HEAD or brings:
+            self.drop("abort")
 
     def _receive_frames(self, data: bytes) -> None:
         assert self._frames is not None
@@ -295,6 +317,11 @@ class Connection:
             self._actions.append(action)
         else:
             self._out.put(action, self._now, size=size)
+
+    def _act(self, action: Action) -> None:
+        """Ask something of the shell that the client sees nothing of."""
+        if not isinstance(action, Resume) or self._reads:
+            self._actions.append(action)
 
     def drop(self, how: str) -> None:
         """Send FIN and be done with it."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sttkit.audio.locate import Locator, Span
 from sttkit.dialects.model import Message, Opening, View
 from sttkit.events import (
     Audio,
@@ -33,7 +32,9 @@ from sttkit.events import (
     Usage,
 )
 from sttkit.faults import Family, Fault, Point
-from sttkit.recogniser import Reached, Recogniser, Said
+from sttkit.recogniser import Reached, Said
+from sttkit.session.ear import Ear, EngineEar, KnownSpeech
+from sttkit.session.engine import Failure
 from sttkit.session.messages import malformed
 
 if TYPE_CHECKING:
@@ -71,12 +72,7 @@ class Dialogue:
         self._counts: Counter[Point] = Counter()
         self._interims = 0
         self._rate = opening.sample_rate
-        self._locator: Locator | None = None
-        self._recogniser = Recogniser(
-            self._line.tracks,
-            signals_end=self._facts.signals_end,
-            answers_empty_flush=self._facts.answers_empty_flush,
-        )
+        self._ear = self._make_ear()
         self._ready = False
         self._ended = False
         self._muted = False
@@ -101,8 +97,13 @@ class Dialogue:
 
     def over(self) -> None:
         """The connection is gone; note the audio that was still held back."""
-        if self._locator is not None:
-            self._note_audio(self._locator.finish(), 0)
+        self._ear.over()
+
+    def _make_ear(self) -> Ear:
+        engine = self._line.engine
+        if engine is None:
+            return KnownSpeech(self._connection, self._facts, self._say_all)
+        return EngineEar(self._connection, engine, self._facts, self._say_all, self._fail)
 
     def _greet(self) -> None:
         faults = self.reach(Point.GREETING)
@@ -131,7 +132,8 @@ class Dialogue:
         event = self._dialect.read(message, self._view)
         if isinstance(event, Audio):
             self._last_heard = self._connection.now()
-            self._hear_audio(event.pcm)
+            if not self._ended:
+                self._ear.hear(event.pcm, self._rate)
             return
         text = message if isinstance(message, str) else f"{len(message)} bytes"
         what = _CONTROL[type(event)]
@@ -145,52 +147,27 @@ class Dialogue:
         elif isinstance(event, EndOfStream) and not self._ended:
             self._hear_end()
         elif isinstance(event, Unintelligible) and self._facts.bad_message is not None:
-            self._say_failure(self._facts.bad_message)
+            self._say_failure(self._facts.bad_message, event.reason)
 
     def _configure(self, config: Config) -> None:
         first = not self._config
         self._config.update(config.values)
         self._rate = self._dialect.rate_of(self._config)
         self._connection.note("config", values=self._noted_config())
-        if first and self._facts.greeting == "on-config":
-            self._greet()
-
-    def _hear_audio(self, pcm: bytes) -> None:
-        if self._ended:
-            return
-        if self._locator is None:
-            self._locator = Locator(
-                self._line.pcm(self._rate), self._rate, resume_at=self._line.counted_s
-            )
-        spans = self._locator.feed(pcm)
-        self._note_audio(spans, len(pcm))
-        for span in spans:
-            self._say_all(self._recogniser.hear(span))
-
-    def _note_audio(self, spans: list[Span], size: int) -> None:
-        noted = []
-        for track, start, end, exact, silent in spans:
-            if track is not None and exact:
-                self._connection.stream = track
-            elif track is not None:
-                self._line.counted_s = end
-            noted.append((track, round(start, 6), round(end, 6), exact, silent))
-        if noted or size:
-            self._connection.note("audio", spans=tuple(noted), bytes=size)
+        if objection := self._ear.objection(self._config, self._rate):
+            self._say_failure(self._facts.bad_message, objection)
+        elif first and self._facts.greeting == "on-config":
+            self._ear.begin(self._config, self._rate, self._greet)
 
     def _hear_flush(self) -> None:
         faults = self.reach(Point.FLUSH)
         if self._apply_endings(faults):
             return
-        self._say_all(self._recogniser.flush())
+        self._ear.flush()
 
     def _hear_end(self) -> None:
         self._ended = True
-        if self._locator is not None:
-            rest = self._locator.finish()
-            self._note_audio(rest, 0)
-            for span in rest:
-                self._say_all(self._recogniser.hear(span))
+        self._ear.settle()
         if not self._connection.is_open:
             return
         faults = self.reach(Point.AFTER_END)
@@ -203,7 +180,9 @@ class Dialogue:
         self._soon(late, self._answer_end)
 
     def _answer_end(self) -> None:
-        self._say_all(self._recogniser.end())
+        self._ear.end(self._end_answered)
+
+    def _end_answered(self) -> None:
         if not self._connection.is_open:
             return
         faults = self.reach(Point.AFTER_END_ANSWER)
@@ -214,7 +193,7 @@ class Dialogue:
         self._soon(late, lambda: self._end_session(faults))
 
     def _end_session(self, faults: list[Fault]) -> None:
-        self._say_message(self._recogniser.session_end(), [])
+        self._say_message(self._ear.session_end(), [])
         if any(fault.id == "final-after-end" for fault in faults):
             self._say_message(Said(Final("afterthought")), [], after_end=True)
         for fault in self.reach(Point.CLOSING):
@@ -295,12 +274,27 @@ class Dialogue:
         if self._connection.send_message(message):
             self._connection.note("sent", **facts)
 
-    def _say_failure(self, name: str) -> None:
+    def _say_failure(self, name: str | None, reason: str | None = None) -> None:
+        """The error ``name`` of the provider, with the reason where the provider gives one."""
+        if name is None:
+            return
         failure = self._dialect.errors[name]
-        if failure.message is not None and self._connection.send_message(failure.message):
-            self._connection.note("sent", event="provider_error", name=name, text=failure.text)
+        message, text = failure.message, failure.text
+        if reason is not None and failure.explained is not None:
+            message, text = failure.explained(reason), reason
+        if message is not None and self._connection.send_message(message):
+            self._connection.note("sent", event="provider_error", name=name, text=text)
         if failure.close is not None:
             self._connection.close(*failure.close)
+
+    def _fail(self, failure: Failure) -> None:
+        """The engine did not do what it was asked."""
+        self._connection.note("engine-failed", reason=failure.text)
+        if failure.kind == "busy":
+            self._say_failure(self._facts.overloaded)
+            self._connection.close(1013, "try again later")
+        else:
+            self._connection.close(1011, "the recogniser failed")
 
     def _with_bad_times(self, event: ServerEvent) -> ServerEvent:
         if not self._bad_times or not isinstance(event, Transcript):

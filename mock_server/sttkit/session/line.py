@@ -17,6 +17,7 @@ from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError, unknown_name
 from sttkit.faults import Fault, Point
 from sttkit.scripting.model import Script
+from sttkit.session.engine import Engine
 from sttkit.session.plan import FaultPlan
 from sttkit.trace import Trace
 
@@ -33,6 +34,8 @@ class Line:
         tracks: what is said, by name of the stream.
         trace: where everything is noted.
         rng: seeded; the only source of chance.
+        engine: a real recogniser that hears the audio; None: what is recognised follows from the
+            tracks.
 
     Raises:
         UsageError: the script names an error that the dialect does not have.
@@ -45,12 +48,14 @@ class Line:
         tracks: Mapping[str, Speech],
         trace: Trace,
         rng: Random,
+        engine: Engine | None = None,
     ) -> None:
         self.script = script
         self.dialect = dialect
         self.tracks = dict(tracks)
         self.trace = trace
         self.rng = rng
+        self.engine = engine
         for placed in script.placements():
             _check_error(placed.fault, dialect)
         self.plan = FaultPlan(script.placements())

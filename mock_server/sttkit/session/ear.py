@@ -1,0 +1,210 @@
+"""What a session hears with: the known speech, which answers at once, or an engine, which thinks.
+
+Either way the dialogue hears of it through the same three calls, and what is recognised comes back
+through the callback that the ear was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from sttkit.audio.locate import Locator, Span
+from sttkit.dialects.model import Facts
+from sttkit.events import SessionEnded
+from sttkit.recogniser import Reached, Recogniser, Said
+from sttkit.session.engine import Answer, Begin, End, Engine, Failure, Finalize, Hear
+
+if TYPE_CHECKING:
+    from sttkit.session.connection import Connection
+
+Say = Callable[[Iterable[Said | Reached]], None]
+Then = Callable[[], None]
+
+
+class Ear(Protocol):
+    """One session's ear."""
+
+    def objection(self, config: Mapping[str, object], rate: int) -> str | None:
+        """Why a session with this configuration cannot be served, or None."""
+        ...
+
+    def begin(self, config: Mapping[str, object], rate: int, then: Then) -> None:
+        """The session is configured; ``then`` is called when audio may come."""
+        ...
+
+    def hear(self, pcm: bytes, rate: int) -> None:
+        """Audio arrived, at a rate in Hz."""
+        ...
+
+    def flush(self) -> None:
+        """The client asks for what is pending."""
+        ...
+
+    def settle(self) -> None:
+        """No more audio comes: take what was held back for what it is."""
+        ...
+
+    def end(self, then: Then) -> None:
+        """Say all that is still to be said, then call ``then``."""
+        ...
+
+    def session_end(self) -> Said:
+        """The session's own end."""
+        ...
+
+    def over(self) -> None:
+        """The connection is gone."""
+        ...
+
+
+class KnownSpeech:
+    """Finds what arrived in what may be said, and says at once what a healthy provider would.
+
+    Args:
+        connection: whose line knows the tracks.
+        facts: about the provider.
+        say: called with what is recognised.
+    """
+
+    def __init__(self, connection: Connection, facts: Facts, say: Say) -> None:
+        self._connection = connection
+        self._line = connection.line
+        self._say = say
+        self._locator: Locator | None = None
+        self._recogniser = Recogniser(
+            self._line.tracks,
+            signals_end=facts.signals_end,
+            answers_empty_flush=facts.answers_empty_flush,
+        )
+
+    def objection(self, config: Mapping[str, object], rate: int) -> str | None:
+        return None
+
+    def begin(self, config: Mapping[str, object], rate: int, then: Then) -> None:
+        then()
+
+    def hear(self, pcm: bytes, rate: int) -> None:
+        if self._locator is None:
+            self._locator = Locator(self._line.pcm(rate), rate, resume_at=self._line.counted_s)
+        self._hear(self._locator.feed(pcm), len(pcm))
+
+    def flush(self) -> None:
+        self._say(self._recogniser.flush())
+
+    def settle(self) -> None:
+        if self._locator is not None:
+            self._hear(self._locator.finish(), 0)
+
+    def end(self, then: Then) -> None:
+        self._say(self._recogniser.end())
+        then()
+
+    def session_end(self) -> Said:
+        return self._recogniser.session_end()
+
+    def over(self) -> None:
+        if self._locator is not None:
+            self._note(self._locator.finish(), 0)
+
+    def _hear(self, spans: list[Span], size: int) -> None:
+        self._note(spans, size)
+        for span in spans:
+            self._say(self._recogniser.hear(span))
+
+    def _note(self, spans: list[Span], size: int) -> None:
+        noted = []
+        for track, start, end, exact, silent in spans:
+            if track is not None and exact:
+                self._connection.stream = track
+            elif track is not None:
+                self._line.counted_s = end
+            noted.append((track, round(start, 6), round(end, 6), exact, silent))
+        if noted or size:
+            self._connection.note("audio", spans=tuple(noted), bytes=size)
+
+
+class EngineEar:
+    """Passes everything on to an engine, and what that says to the client.
+
+    Args:
+        connection: that carries the questions.
+        engine: that answers them.
+        facts: about the provider.
+        say: called with what is recognised.
+        fail: called with a failure of the engine.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        engine: Engine,
+        facts: Facts,
+        say: Say,
+        fail: Callable[[Failure], None],
+    ) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._limit_close = facts.limit_close
+        self._say = say
+        self._fail = fail
+        self._rate: int | None = None
+        self._bytes = 0
+        self._is_full = False
+
+    def objection(self, config: Mapping[str, object], rate: int) -> str | None:
+        if self._rate not in (None, rate):
+            return "the sample rate cannot change within a session"
+        return self._engine.objection({**config, "sample_rate": rate})
+
+    def begin(self, config: Mapping[str, object], rate: int, then: Then) -> None:
+        self._rate = rate
+        self._connection.ask(Begin(rate), lambda answer: self._heed(answer, then))
+
+    def hear(self, pcm: bytes, rate: int) -> None:
+        if self._rate is None:  # a dialect that does not wait for a greeting
+            self.begin({}, rate, lambda: None)
+        start = self._heard_s
+        self._bytes += len(pcm)
+        span = (None, round(start, 6), round(self._heard_s, 6), False, False)
+        self._connection.note("audio", spans=(span,), bytes=len(pcm))
+        for piece in pieces(pcm, rate):
+            self._connection.ask(Hear(piece), self._heed)
+        if self._heard_s > self._engine.limits.session_s and not self._is_full:
+            self._is_full = True
+            self.end(lambda: self._connection.close(*self._limit_close))
+
+    def flush(self) -> None:
+        self._connection.ask(Finalize(), self._heed)
+
+    def settle(self) -> None:
+        pass
+
+    def end(self, then: Then) -> None:
+        self._connection.ask(End(), lambda answer: self._heed(answer, then))
+
+    def session_end(self) -> Said:
+        return Said(SessionEnded(round(self._heard_s, 3)))
+
+    def over(self) -> None:
+        pass
+
+    @property
+    def _heard_s(self) -> float:
+        return self._bytes / 2 / self._rate if self._rate else 0.0
+
+    def _heed(self, answer: Answer, then: Then | None = None) -> None:
+        if not self._connection.is_open:
+            return
+        if answer.failure is not None:
+            self._fail(answer.failure)
+            return
+        self._say(Said(event) for event in answer.events)
+        if then is not None and self._connection.is_open:
+            then()
+
+
+def pieces(pcm: bytes, rate: int) -> list[bytes]:
+    """Audio in pieces of at most a second, so that no piece of work takes long."""
+    size = 2 * rate
+    return [pcm[at : at + size] for at in range(0, len(pcm), size)]
