@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check style types floors format bench install constraints clean
+.PHONY: help demo test twice check style types floors format bench install constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ test: $(READY) ## run all tests, PYTEST_N at a time, with coverage (a part: .ven
 	$(BIN)/coverage run -m pytest -n $(PYTEST_N) $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+twice: $(READY) ## play all cases of two plugins twice: the traces must be equal to the byte
+	$(BIN)/sttkit check custom_stt deepgram --twice --advisory custom_stt,deepgram
 
 check: style types floors ## style, types and floors
 

@@ -5,6 +5,7 @@ Workers look `perform` up by its module, so it must not need anything of a test'
 
 import os
 import time
+from dataclasses import replace
 
 from sttkit.conformance.casework import (
     CaseJob,
@@ -16,6 +17,7 @@ from sttkit.conformance.casework import (
     SurveyJob,
 )
 from sttkit.conformance.pool import Answer
+from sttkit.conformance.twice import pack
 from sttkit.errors import TargetError
 from sttkit.laws.model import Judgement, Law, Verdict, broken, passed, unclear, unexercised
 
@@ -63,18 +65,43 @@ def perform(job: Job) -> Answer[Survey | Outcome | Refusal]:
         return Answer(outcome(RETRY_7=FAILED))
     if isinstance(job, SurveyJob):
         return Answer(_survey(job.target))
-    return Answer(_outcome(job), retire=job.target == "custom_stt:leaky")
+    said = _outcome(job)
+    if isinstance(said, Outcome):
+        said = _traced(job, said)
+    return Answer(said, retire=job.target.endswith(":elsewhere"))
+
+
+def _traced(job: CaseJob, said: Outcome) -> Outcome | Refusal:
+    """Played twice, some are not the same; each tells in its trace which process it was in."""
+    name = job.target.rpartition(":")[2]
+    healthy = job.case.startswith("none@")
+    if job.turn == 2 and not healthy:
+        if name == "refusing-later":
+            return Refusal(TargetError("no stream", where=job.target))
+        if name == "dying-later":
+            os._exit(7)
+    lines = ["one", "two", "three"]
+    if name == "moody" and not healthy:
+        lines[1] = f"two in turn {job.turn}"
+    if name == "short-winded" and job.turn == 2:
+        del lines[2]
+    if name == "elsewhere":
+        lines[0] = str(os.getpid())
+    return replace(said, trace=pack("\n".join(lines)) if job.turn else None)
 
 
 def _survey(target: str) -> Survey | Refusal:
     if target.endswith(":missing"):
         return Refusal(TargetError("the module 'plugin' is not installed", where=target))
-    return Survey("custom_stt", f"{target}.STT", "1.0", "1.8.9", "3.11.7")
+    only = "it has threads of its own" if target.endswith(":threaded") else None
+    return Survey("custom_stt", f"{target}.STT", "1.0", "1.8.9", "3.11.7", loopback_only=only)
 
 
 def _outcome(job: CaseJob) -> Outcome | Refusal:
     name = job.target.rpartition(":")[2]
     healthy = job.case.startswith("none@")
+    if name == "threaded" and (job.world, job.turn) != ("loopback", 0):
+        raise AssertionError(f"played {job.world}, turn {job.turn}")
     if name == "refusing":
         return Refusal(TargetError("no stream", where=job.target))
     if name == "dying" and not healthy:

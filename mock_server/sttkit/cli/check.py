@@ -25,7 +25,8 @@ def add_to(commands: Commands) -> None:
         "check",
         help="judge plugins by the contract",
         description="Play many cases to each plugin, each with something going wrong, and judge "
-        "what it does by the contract. Exit status 1 if a plugin broke a law of level must.",
+        "what it does by the contract. Exit status 1 if a plugin broke a law of level must, 3 if "
+        "a plugin could not be run, or if a case was not the same --twice.",
         epilog="Options that take ids may be repeated, or take several, separated by commas.",
         allow_abbrev=False,
     )
@@ -62,6 +63,11 @@ def add_to(commands: Commands) -> None:
         "--loopback",
         action="store_true",
         help="over real sockets on this machine in real time, not simulated",
+    )
+    how.add_argument(
+        "--twice",
+        action="store_true",
+        help="play each case a second time and compare the traces to the byte",
     )
     how.add_argument(
         "--jobs",
@@ -102,6 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
         dialect=arguments.dialect,
         world="loopback" if arguments.loopback else DEFAULT_WORLD,
         speech=arguments.speech,
+        twice=arguments.twice,
     )
     # A result that took minutes must not get lost for want of a folder.
     json_path = _writable(arguments.json, "--json") if arguments.json not in (None, "-") else None

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from sttkit.audio.speech import Speech
 from sttkit.conformance.plan import World
 from sttkit.conformance.pool import Answer
+from sttkit.conformance.twice import pack
 from sttkit.errors import SttkitError
 from sttkit.laws.model import ConnOptions
 from sttkit.scripting.cases import parse_case
@@ -49,7 +50,10 @@ class SurveyJob:
 
 @dataclass(frozen=True)
 class CaseJob:
-    """Play a case to a target."""
+    """Play a case to a target.
+
+    ``turn`` is 1 and 2 where a case is played twice, to compare the traces, and else 0.
+    """
 
     target: str
     case: str
@@ -57,6 +61,7 @@ class CaseJob:
     dialect: str | None = None
     world: World = DEFAULT_WORLD
     speech: str | None = None
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Survey:
     python: str
     batch: bool = True
     updates: bool = True
+    loopback_only: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,8 @@ class Outcome:
     options: ConnOptions = field(default_factory=ConnOptions)
     simulated_s: float = 0.0
     trace_sha256: str | None = None
+    trace: bytes | None = None
+    """The packed trace, if the case is played twice."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +250,7 @@ async def _survey(target: Target) -> Survey:
         python=platform.python_version(),
         batch=target.batch,
         updates=bool(target.updates),
+        loopback_only=target.loopback_only,
     )
 
 
@@ -259,6 +268,7 @@ def _play(job: CaseJob) -> Answer[Survey | Outcome | Refusal]:
         simulated_s=records[-1].at if simulated and records else 0.0,
         # Over loopback no two traces are equal.
         trace_sha256=played.trace.sha256() if simulated else None,
+        trace=pack(played.trace.to_jsonl()) if job.turn else None,
     )
     return Answer(outcome, retire=left_behind(records))
 

@@ -39,6 +39,7 @@ from sttkit.conformance.result import (
     as_reported,
     findings_of,
 )
+from sttkit.conformance.twice import Difference, difference
 from sttkit.dialects import load_dialect
 from sttkit.errors import SttkitError, TargetError, UsageError
 from sttkit.laws.model import Judgement, Law, Verdict, unclear
@@ -128,6 +129,8 @@ class _Subject:
     error: SttkitError | None = None
     case_ids: tuple[str, ...] = ()
     outcomes: dict[str, Outcome | Lost | Refusal] = field(default_factory=dict)
+    compared: int = 0
+    differences: dict[str, Difference] = field(default_factory=dict)
     lost: int = 0
     given_up: bool = False
     finished_at: float = 0.0
@@ -151,7 +154,7 @@ class _Check:
         self._pool = pool
         self._on_progress = on_progress
         self._subjects = {spec: _Subject(spec) for spec in dict.fromkeys(options.targets)}
-        self._probed: dict[str, Outcome | None] = {}
+        self._probed: dict[tuple[str, World], Outcome | None] = {}
         self._done = 0
         self._total = 0
         self._began = time.monotonic()
@@ -176,13 +179,35 @@ class _Check:
 
     def _take(self, job: Job, answer: Survey | Outcome | Refusal | Lost) -> None:
         if isinstance(job, ProbeJob):
-            self._probed[job.case] = answer if isinstance(answer, Outcome) else None
+            said = answer if isinstance(answer, Outcome) else None
+            self._probed[job.case, job.world] = said
             self._tell(f"{PROBE} {job.case}", broken=False)
         elif isinstance(job, SurveyJob):
             self._surveyed(self._subjects[job.target], answer)
         else:
             assert not isinstance(answer, Survey)
-            self._played(self._subjects[job.target], job.case, answer)
+            subject = self._subjects[job.target]
+            if job.turn == 2:
+                self._played_again(subject, job.case, answer)
+                return
+            self._played(subject, job.case, answer)
+            if job.turn == 1 and isinstance(answer, Outcome) and not subject.given_up:
+                # Behind all others: in another process perhaps, and after other cases.
+                self._total += 1
+                self._pool.submit(replace(job, turn=2))
+
+    def _played_again(
+        self, subject: _Subject, case_id: str, answer: Outcome | Lost | Refusal
+    ) -> None:
+        first = subject.outcomes[case_id]
+        assert isinstance(first, Outcome)
+        differ = _difference(first, answer)
+        if differ is not None:
+            subject.differences[case_id] = differ
+        subject.compared += 1
+        subject.outcomes[case_id] = replace(first, trace=None)
+        subject.finished_at = time.monotonic()
+        self._tell(f"{subject.spec} {case_id}", broken=False)
 
     def _played(self, subject: _Subject, case_id: str, answer: Outcome | Lost | Refusal) -> None:
         subject.outcomes[case_id] = answer
@@ -214,9 +239,11 @@ class _Check:
             return
         assert isinstance(answer, Survey)
         subject.survey = answer
-        subject.case_ids = self._cases(answer)
+        subject.case_ids = self._cases(subject, answer)
         # The healthy case is always played: what others mean can depend on it.
         ids = dict.fromkeys((HEALTHY, *subject.case_ids))
+        world = self._world(subject)
+        twice = self._options.twice and world == "simulated"
         for case_id in ids:
             self._pool.submit(
                 CaseJob(
@@ -224,18 +251,20 @@ class _Check:
                     case_id,
                     self._options.seed,
                     self._options.dialect,
-                    self._options.world,
+                    world,
                     self._options.speech,
+                    turn=int(twice and case_id in subject.case_ids),
                 )
             )
         self._total += len(ids)
         self._on_progress(Progress(self._done, self._total, subject.spec, broken=False))
 
-    def _cases(self, survey: Survey) -> tuple[str, ...]:
+    def _cases(self, subject: _Subject, survey: Survey) -> tuple[str, ...]:
         options = self._options
         if options.cases:
             return tuple(dict.fromkeys(parse_case(case).id for case in options.cases))
-        scope = Scope(survey.batch, survey.updates, world=options.world, tier=options.tier)
+        world = self._world(subject)
+        scope = Scope(survey.batch, survey.updates, world=world, tier=options.tier)
         cases = plan(load_dialect(survey.dialect), scope, fault=options.fault, at=options.at)
         if not cases:
             asked = [f"--fault {options.fault}"] if options.fault else []
@@ -259,16 +288,22 @@ class _Check:
     def _probe_if_broken(self, subject: _Subject, case_id: str) -> None:
         if (
             subject.spec != PROBE
-            and case_id not in self._probed
+            and (case_id, self._world(subject)) not in self._probed
             and isinstance(subject.outcomes.get(case_id), Outcome)
             and self._broke_a_must(subject, case_id)
         ):
-            self._probed[case_id] = None
+            world = self._world(subject)
+            self._probed[case_id, world] = None
             self._total += 1
             self._pool.submit(
-                ProbeJob(case_id, self._options.seed, self._options.world, self._options.speech),
+                ProbeJob(case_id, self._options.seed, world, self._options.speech),
                 first=True,
             )
+
+    def _world(self, subject: _Subject) -> World:
+        """Where its cases are played: not every target can be simulated."""
+        only = subject.survey is not None and subject.survey.loopback_only
+        return "loopback" if only else self._options.world
 
     def _tell(self, latest: str, *, broken: bool) -> None:
         self._done += 1
@@ -281,7 +316,7 @@ class _Check:
         result = TargetResult(
             name=subject.spec,
             advisory=subject.spec in options.advisory,
-            world=options.world,
+            world=self._world(subject),
             error=str(subject.error) if subject.error is not None else None,
         )
         survey = subject.survey
@@ -308,6 +343,8 @@ class _Check:
             cases=cases,
             findings=findings_of(cases, {law.id: title_of(law) for law in self._laws}, scripts),
             wall_s=max(0.0, subject.finished_at - self._began),
+            loopback_only=survey.loopback_only,
+            compared=subject.compared,
         )
 
     def _case_results(self, subject: _Subject) -> tuple[CaseResult, ...]:
@@ -344,7 +381,8 @@ class _Check:
             wall_s=outcome.wall_s,
             unfired=outcome.unfired,
             trace_sha256=outcome.trace_sha256,
-            world=self._options.world,
+            world=self._world(subject),
+            difference=subject.differences.get(case_id),
         )
 
     def _owner(self, subject: _Subject, case_id: str, law_id: str, judgement: Judgement) -> Owner:
@@ -352,7 +390,7 @@ class _Check:
             return "plugin"
         if subject.spec == PROBE:
             return "framework"
-        probed = self._probed.get(case_id)
+        probed = self._probed.get((case_id, self._world(subject)))
         if not isinstance(probed, Outcome):
             return "plugin"
         # The probe emits START_OF_SPEECH on a good day.
@@ -387,7 +425,7 @@ class _Check:
             verdicts=tuple(LawVerdict(law.id, law.level, unclear(reason)) for law in self._laws),
             reproduce=self._reproducer(subject, case_id),
             error=reason if is_error else None,
-            world=self._options.world,
+            world=self._world(subject),
         )
 
     def _reproducer(self, subject: _Subject, case_id: str) -> str:
@@ -395,6 +433,16 @@ class _Check:
         return reproducer(
             subject.spec, case_id, options.seed, options.dialect, options.world, options.speech
         )
+
+
+def _difference(first: Outcome, second: Outcome | Lost | Refusal) -> Difference | None:
+    """What a second run of a case had that the first had not."""
+    if isinstance(second, Outcome):
+        assert first.trace is not None
+        assert second.trace is not None
+        return difference(first.trace, second.trace)
+    ended = f"the process {_how(second)}" if isinstance(second, Lost) else str(second.error)
+    return Difference(0, "it was played to its end", ended)
 
 
 def _how(lost: Lost) -> str:

@@ -57,6 +57,8 @@ def _case(target: TargetResult, result: CaseResult) -> Element:
     others = [s for s in result.verdicts if s.verdict in BROKEN and s not in failures]
     if result.error is not None:
         SubElement(case, "error", message=_clean(result.error))
+    elif result.difference is not None:
+        SubElement(case, "error", message=_clean(str(result.difference)))
     elif failures:
         message = ", ".join(said.law for said in failures) + " broken"
         failure = SubElement(case, "failure", message=_clean(message))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sttkit.conformance.casework import DEFAULT_WORLD, speech_of
 from sttkit.conformance.plan import Tier, World
 from sttkit.dialects import load_dialect
-from sttkit.errors import unknown_name
+from sttkit.errors import UsageError, unknown_name
 from sttkit.faults import Point, kind_of
 from sttkit.laws.model import Law
 from sttkit.scripting.cases import parse_case
@@ -29,7 +29,9 @@ class CheckOptions:
         jobs: cases played at the same time; None to choose.
         dialect: spoken by all targets, whatever they say themselves.
         speech: a YAML script whose speech is said in all cases, in place of the built-in one.
-        world: where the cases are played.
+        world: where the cases are played; targets that cannot be simulated are always played
+            over loopback.
+        twice: play each case a second time and compare the traces.
     """
 
     targets: tuple[str, ...]
@@ -44,6 +46,7 @@ class CheckOptions:
     dialect: str | None = None
     world: World = DEFAULT_WORLD
     speech: str | None = None
+    twice: bool = False
 
 
 def default_jobs(world: World) -> int:
@@ -87,5 +90,10 @@ def validate(options: CheckOptions) -> None:
         raise unknown_name("point", options.at, points)
     if options.dialect is not None:
         load_dialect(options.dialect)
+    if options.twice and options.world == "loopback":
+        raise UsageError(
+            "--twice with --loopback",
+            expected="one of them: in real time no two runs are equal",
+        )
     if options.speech is not None:
         speech_of(options.speech)

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sttkit.conformance.result import (
+    CaseResult,
     CheckResult,
     Finding,
     LawVerdict,
@@ -23,6 +24,7 @@ from sttkit.conformance.result import (
     TargetResult,
     as_reported,
 )
+from sttkit.conformance.twice import Difference
 from sttkit.conformance.wording import printable
 from sttkit.laws.model import Judgement, Law, Verdict
 
@@ -82,6 +84,8 @@ def _identity(target: TargetResult) -> str:
         parts.append(f"Python {target.python}")
     if target.dialect:
         parts.append(f"dialect {target.dialect}, {target.world}")
+    if target.loopback_only:
+        parts.append(f"not simulated: {target.loopback_only}")
     conn = target.conn_options
     parts.append(
         f"max_retry {conn.max_retry}, retry_interval {conn.retry_interval:g} s, "
@@ -186,10 +190,23 @@ def _print_unplayed(target: TargetResult, console: Console) -> None:
         console.print()
         number = _plural(len(given_up), "case")
         console.print(Text(f"{number} {given_up[0].unplayed}", style="bold red"))
+    for case in target.cases:
+        if case.difference is not None:
+            _print_difference(case, case.difference, console)
     for case in failed:
         console.print()
         console.print(Text(f"{case.id}: {printable(case.error or '')}", style="bold red"))
         console.print(Text(f"  again     {case.reproduce}"), soft_wrap=True)
+
+
+def _print_difference(case: CaseResult, differ: Difference, console: Console) -> None:
+    console.print()
+    head = f"{case.id}: not the same twice, which is sttkit's own error"
+    console.print(Text(head, style="bold red"))
+    where = f"record {differ.record}" if differ.record else "end"
+    facts = [("from", where), ("first", differ.first), ("second", differ.second)]
+    _print_facts(facts, console)
+    console.print(Text(f"  again     {case.reproduce} --twice"), soft_wrap=True)
 
 
 # --- several targets ------------------------------------------------------------------------------
@@ -274,6 +291,10 @@ def _summary(target: TargetResult) -> Text:
     rest += [f"{_plural(unplayed, 'case')} not played"] if unplayed else []
     errors = sum(1 for case in target.cases if case.error is not None)
     rest += [f"{_plural(errors, 'case')} could not be played"] if errors else []
+    differed = sum(1 for case in target.cases if case.difference is not None)
+    rest += [f"{_plural(differed, 'case')} not the same twice"] if differed else []
+    same = target.compared - differed
+    rest += [f"{_plural(same, 'case')} the same twice"] if same else []
     rest.append(f"{_plural(len(target.cases), 'case')} in {target.wall_s:.0f} s")
     line.append("; " + ", ".join(rest), style="not bold")
     if target.advisory:

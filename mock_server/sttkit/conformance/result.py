@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sttkit.conformance.plan import World
+from sttkit.conformance.twice import Difference
 from sttkit.laws.model import ConnOptions, Judgement, Level, Verdict
 
 SCHEMA = "sttkit.check/1"
@@ -57,6 +58,7 @@ class CaseResult:
         trace_sha256: hash of the trace; None over loopback, where no two traces are equal.
         unplayed: why it was not played, or None.
         error: why it could not be played, or None.
+        difference: what was not the same when it was played twice, or None.
     """
 
     id: str
@@ -68,6 +70,7 @@ class CaseResult:
     unplayed: str | None = None
     error: str | None = None
     world: World = "loopback"
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ class TargetResult:
         livekit_agents, python: versions it ran with.
         advisory: its findings do not count against the check.
         error: why it could not be run, or None.
+        loopback_only: why it could not be simulated, or None.
+        compared: cases that were played twice, and their traces compared.
     """
 
     name: str
@@ -119,6 +124,8 @@ class TargetResult:
     simulated_s: float = 0.0
     advisory: bool = False
     error: str | None = None
+    loopback_only: str | None = None
+    compared: int = 0
 
     def counts(self) -> dict[Verdict, int]:
         """How often each verdict was given."""
@@ -139,6 +146,11 @@ class TargetResult:
         return self.error is not None or any(case.error is not None for case in self.cases)
 
     @property
+    def differed(self) -> bool:
+        """Whether a case was not the same when it was played twice."""
+        return any(case.difference is not None for case in self.cases)
+
+    @property
     def broke_the_contract(self) -> bool:
         """Whether a *must* was broken by the plugin itself."""
         return any(said.counts_against for case in self.cases for said in case.verdicts)
@@ -155,8 +167,11 @@ class CheckResult:
 
     @property
     def exit_status(self) -> int:
-        """0 the contract held, 1 a plugin broke it, 3 a target could not be run."""
-        if any(target.could_not_run for target in self.targets):
+        """0 the contract held, 1 a plugin broke it, 3 a target could not be run.
+
+        3 as well if a case was not the same twice: no verdict on it is worth anything.
+        """
+        if any(target.could_not_run or target.differed for target in self.targets):
             return 3
         broke = any(t.broke_the_contract and not t.advisory for t in self.targets)
         return 1 if broke else 0
@@ -208,6 +223,7 @@ def _target(target: TargetResult) -> dict[str, Any]:
             "unfired": sum(1 for case in target.cases if case.unfired),
             "wall_s": round(target.wall_s, 3),
             "simulated_s": round(target.simulated_s, 3),
+            "compared": target.compared,
             "verdicts": {verdict.value: n for verdict, n in target.counts().items()},
         },
         "cases": [_case(case) for case in target.cases],
@@ -215,6 +231,8 @@ def _target(target: TargetResult) -> dict[str, Any]:
     }
     if target.error is not None:
         entry["error"] = target.error
+    if target.loopback_only is not None:
+        entry["loopback_only"] = target.loopback_only
     return entry
 
 
@@ -241,6 +259,12 @@ def _case(case: CaseResult) -> dict[str, Any]:
         entry["unplayed"] = case.unplayed
     if case.error is not None:
         entry["error"] = case.error
+    if case.difference is not None:
+        entry["difference"] = {
+            "record": case.difference.record,
+            "first": case.difference.first,
+            "second": case.difference.second,
+        }
     return entry
 
 

@@ -44,6 +44,14 @@ def load_framework() -> None:
         ) from None
 
 
+def kept_in_sets() -> list[type]:
+    """Classes of which plugins and LiveKit keep the instances in sets, to go through them later."""
+    import aiohttp
+    from livekit.agents import stt
+
+    return [stt.RecognizeStream, aiohttp.ClientWebSocketResponse]
+
+
 async def drive(
     target: Target, script: Script, options: RunOptions, *, listener: Listener, trace: Trace
 ) -> None:

@@ -28,7 +28,8 @@ class LineKeeper:
         self._attend = attend
         engine = line.engine
         self._most = MAX_CONNECTIONS if engine is None else engine.limits.connections
-        self._shells: set[Shell] = set()
+        # In the order they came: a set would end them in an order that depends on their addresses.
+        self._shells: dict[Shell, None] = {}
         self._empty = asyncio.Event()
 
     def accept(self) -> Shell:
@@ -56,11 +57,11 @@ class LineKeeper:
             await self._empty.wait()
 
     def _begin(self, shell: Shell) -> bool:
-        self._shells.add(shell)
+        self._shells[shell] = None
         self._empty.clear()
         return len(self._shells) <= self._most
 
     def _end(self, shell: Shell) -> None:
-        self._shells.discard(shell)
+        self._shells.pop(shell, None)
         if not self._shells:
             self._empty.set()

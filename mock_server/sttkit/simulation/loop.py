@@ -52,6 +52,8 @@ class SimulatedLoop(Connecting):
         network: as passed.
         turns: turns of the loop so far.
         patience: seconds of real time that a callback may take.
+        numbered: classes whose instances are hashed by number, not by their address, so that sets
+            of them are in the same order in every run. Add your own before the loop runs.
         on_blocked: called, if set, with the seconds and the place of a callback that took longer;
             otherwise the run fails with `LoopBlocked`.
         failure: why the run must end; raised when the current turn is over.
@@ -68,6 +70,7 @@ class SimulatedLoop(Connecting):
         """Handles of transports whose turn to read or write has come."""
         self.excusing = 0
         self._patches = Patches(entropy)
+        self.numbered = self._patches.numbered
         self._clock_resolution = _RESOLUTION_S
         self._ready: Any
         self._scheduled: Any
@@ -162,6 +165,7 @@ class SimulatedLoop(Connecting):
             self._patches.seed_for,
             self.network,
             self.refuse,
+            self._patches.numbers,
         )
         with self._patches.applied(run), self._collecting():
             WATCHDOG.watch(self)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from types import CodeType
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from sttkit.simulation import substitutes
 from sttkit.simulation.captured import Captured, Place
 from sttkit.simulation.network import Network
 
+Method = tuple[type, str, Any]
 _captured: Captured | None = None
 _ABSENT: Any = object()
 _LOWER = tuple(f"{kind}_proxy" for kind in ("http", "https", "ws", "wss", "socks", "all"))
@@ -32,10 +35,14 @@ class Patches:
 
     Attributes:
         dice: for those who would ask the kernel.
+        numbered: classes whose instances are hashed by number; see `SimulatedLoop`.
+        numbers: what has not been used for that.
     """
 
     def __init__(self, entropy: random.Random) -> None:
         self.dice: dict[CodeType, random.Random] = {}
+        self.numbered: list[type] = [asyncio.BaseProtocol, asyncio.BaseTransport]
+        self.numbers = count(1)
         self._base = entropy.getrandbits(64)
         self._seeds: dict[str, int] = {}
         self._states: dict[int, Any] = {}
@@ -69,7 +76,11 @@ class Patches:
             stack.enter_context(self._thrown(_captured.dice))
             stack.enter_context(self._thrown_by_numpy())
             stack.enter_context(_without_proxies(run.network))
-            stack.enter_context(_substituted([*_captured.places, *_special_places()]))
+            methods = [(cls, "__hash__", substitutes.hash_by_number) for cls in self.numbered]
+            methods += substitutes.METHODS
+            stack.enter_context(
+                _substituted([*_captured.places, *_special_places()], methods)
+            )
             yield
 
     @contextmanager
@@ -111,7 +122,7 @@ def _end() -> None:
 
 
 @contextmanager
-def _substituted(places: list[Place]) -> Iterator[None]:
+def _substituted(places: list[Place], methods: list[Method]) -> Iterator[None]:
     # Somebody else's replacement, a test's own for one, is neither replaced nor put back.
     done: list[Place] = []
     try:
@@ -120,9 +131,9 @@ def _substituted(places: list[Place]) -> Iterator[None]:
                 with suppress(AttributeError, TypeError):  # a class may forbid it
                     setattr(place.owner, place.attribute, place.substitute)
                     done.append(place)
-        with ExitStack() as methods:
-            for owner, name, method in substitutes.METHODS:
-                methods.callback(_put_back, owner, name, owner.__dict__.get(name, _ABSENT))
+        with ExitStack() as stack:
+            for owner, name, method in methods:
+                stack.callback(_put_back, owner, name, owner.__dict__.get(name, _ABSENT))
                 setattr(owner, name, method)
             yield
     finally:

@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from threading import get_ident
@@ -50,6 +50,7 @@ class Run:
         seed_for: a seed for dice with this label.
         network: its hosts.
         refuse: raises the error for something that cannot be simulated.
+        numbers: the next of them is the hash of an object that would else have its address.
     """
 
     thread: int
@@ -58,6 +59,7 @@ class Run:
     seed_for: Callable[[str], int]
     network: Network
     refuse: Callable[[str], NoReturn]
+    numbers: Iterator[int]
 
 
 running: Run | None = None
@@ -214,6 +216,27 @@ def _refuse_connection(sock: socket.socket, address: Any) -> None:
     run = here()
     if run is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
         run.refuse(f"using a blocking socket to reach {address!r}")
+
+
+# --- hashes -----------------------------------------------------------------------------------
+
+
+def hash_by_number(self: Any) -> int:
+    """A hash that does not depend on where in memory an object happens to be.
+
+    An object keeps the hash that it had first: what it was looked up by, it must be found by.
+    """
+    number = getattr(self, "_simulated_hash", None)
+    if number is None:
+        run = here()
+        if run is None:
+            return object.__hash__(self)
+        number = next(run.numbers)
+        try:
+            self._simulated_hash = number
+        except AttributeError:  # it has slots only
+            return object.__hash__(self)
+    return int(number)
 
 
 SUBSTITUTES: tuple[tuple[Any, str, Any, Any], ...] = (

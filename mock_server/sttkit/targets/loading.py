@@ -19,7 +19,16 @@ from sttkit.dialects import dialect_names
 from sttkit.errors import SttkitError, TargetError, UsageError, unknown_name
 from sttkit.targets.model import Target
 
-_ATTRIBUTES = ("sample_rate", "updates", "expects", "package", "extra", "batch", "max_retry")
+_ATTRIBUTES = (
+    "sample_rate",
+    "updates",
+    "expects",
+    "package",
+    "extra",
+    "batch",
+    "max_retry",
+    "loopback_only",
+)
 """What a factory may say of its plugin by attributes, besides ``dialect``."""
 
 _DEFAULT_DIALECT = "custom_stt"

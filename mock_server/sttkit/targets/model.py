@@ -65,6 +65,8 @@ class Target:
         extra: the extra of sttkit that installs it, or None.
         batch: whether it can ``recognize()``.
         max_retry: retries it declares to the base class, where it overrides what it is given.
+        loopback_only: why it cannot be simulated (a client with an event loop, threads or sockets
+            of its own); then it is played over loopback wherever nothing else was asked for.
         summary: one line for ``sttkit targets``.
     """
 
@@ -78,4 +80,5 @@ class Target:
     extra: str | None = None
     batch: bool = True
     max_retry: int | None = None
+    loopback_only: str | None = None
     summary: str = ""

@@ -16,7 +16,7 @@ from random import Random
 
 from sttkit.dialects import load_dialect
 from sttkit.driver.options import CANARY, RunOptions
-from sttkit.driver.run import drive, drive_batch, load_framework
+from sttkit.driver.run import drive, drive_batch, kept_in_sets, load_framework
 from sttkit.driver.tracks import MAIN, tracks_of
 from sttkit.laws.model import ConnOptions, Limits
 from sttkit.scripting.model import Script
@@ -82,6 +82,7 @@ def play(
     network = Network(Random(chance.getrandbits(64)))
     clock = Clock(phase=chance.random())
     loop = SimulatedLoop(clock, network, Random(chance.getrandbits(64)))
+    loop.numbered += kept_in_sets()
     options = RunOptions(
         conn=conn or CONN_OPTIONS,
         limits=limits or Limits(),

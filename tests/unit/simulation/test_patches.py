@@ -297,3 +297,65 @@ def test_virtual_time_starts_at_another_phase_for_another_seed() -> None:
     assert len(set(starts)) == 20
     assert all(1 <= start < 2 for start in starts)
     assert run(now, 3) == starts[3]
+
+
+class Kept:
+    """Something that programs keep in sets."""
+
+
+def orders(build: Any, *, runs: int = 20) -> set[tuple[int, ...]]:
+    """The orders that a set of 20 numbered things had, in so many runs."""
+    seen, clutter = set(), []
+    for _ in range(runs):
+        loop = simulated_loop()
+        loop.numbered.append(Kept)
+
+        async def main() -> tuple[int, ...]:
+            things = [build() for _ in range(20)]
+            return tuple(things.index(thing) for thing in set(things))
+
+        seen.add(loop.run_until_complete(main()))
+        loop.close()
+        clutter.append(bytearray(len(clutter) * 1000))  # so that addresses differ
+    return seen
+
+
+@pytest.mark.parametrize("build", [Kept, asyncio.Protocol, asyncio.Transport])
+def test_sets_of_protocols_transports_and_named_classes_have_one_order(build: Any) -> None:
+    class WithAttributes(build):  # type: ignore[misc]
+        pass
+
+    assert orders(WithAttributes) == {tuple(range(20))}
+
+
+def test_a_hash_by_number_is_the_same_in_the_next_run_of_the_loop_and_gone_after_it() -> None:
+    loop = simulated_loop()
+    loop.numbered.append(Kept)
+    before, kept = Kept(), set()
+
+    async def add() -> None:
+        kept.add(inside)
+
+    async def discard() -> None:
+        kept.discard(inside)
+
+    real, inside = hash(before), Kept()
+    loop.run_until_complete(add())
+    assert "__hash__" not in vars(Kept)
+    assert hash(before) == real
+    loop.run_until_complete(discard())
+    assert not kept
+    loop.close()
+
+
+def test_other_threads_hash_by_address() -> None:
+    seen: list[int] = []
+
+    async def main(loop: SimulatedLoop) -> None:
+        thread = threading.Thread(target=lambda: seen.append(hash(protocol)))
+        thread.start()
+        thread.join()
+
+    protocol = asyncio.Protocol()
+    run(main)
+    assert seen == [object.__hash__(protocol)]
