@@ -72,6 +72,7 @@ class Connection:
         self._lost_by = "server"
         self._ignore_close = False
         self._reads = True
+        self._client_left = False
         self.number, faults = line.begin_attempt()
         for fault in faults:
             self.apply(fault)
@@ -136,8 +137,8 @@ class Connection:
 
     @property
     def sees_end(self) -> bool:
-        """Whether this side would notice that the client has ended the connection."""
-        return self._reads and self.state is not State.DARK
+        """Whether the client holds the connection, or this side would not notice that it left."""
+        return self._reads and self.state is not State.DARK and not self._client_left
 
     # --- what the dialogue calls ----------------------------------------------------------
 
@@ -270,6 +271,7 @@ class Connection:
         if self.state in (State.DARK, State.GONE):
             return
         self.note("eof")
+        self._client_left = True
         # A client that has shut its direction and gets no more answer from us is done with.
         if self.state in (State.HEAD, State.HTTP, State.OPEN):
             self._lost_by = "client"
