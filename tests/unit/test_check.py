@@ -4,8 +4,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from sttkit.conformance.check import check, reproducer
+from sttkit.conformance.check import check
 from sttkit.conformance.options import CheckOptions
+from sttkit.conformance.reproduce import reproducer
 from sttkit.conformance.result import as_json
 from sttkit.errors import UsageError
 from sttkit.laws.model import Verdict

@@ -475,7 +475,7 @@ def test_the_plugin_under_test_comes_from_ini_command_line_marker_or_fixture(pro
     ("given", "message"),
     [
         ('"deepgrm"', "*unknown target 'deepgrm'*did you mean 'deepgram'?*"),
-        ("42", "*stt_plugin returned 42*a target's name, a Target, or a function*"),
+        ("42", "*42 is no plugin*a target's name, a Target, or a function*"),
         ('"deepgram"', "*the script is for custom_stt, and *deepgram, speaks deepgram*"),
     ],
 )

@@ -7,11 +7,9 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sttkit.cli.console import Commands, add_several, bounded, make_console
-from sttkit.errors import UsageError
+from sttkit.cli.console import Commands, add_several, bounded, make_console, writable
 
 if TYPE_CHECKING:
     from sttkit.conformance.check import Progress
@@ -46,6 +44,13 @@ def add_to(commands: Commands) -> None:
     add_several(what, "--case", "ID", "these cases only, such as close=1011@mid-utterance.2")
     what.add_argument("--fault", metavar="ID", help="planned cases with this fault only")
     what.add_argument("--at", metavar="POINT", help="planned cases with a fault at this point only")
+    what.add_argument(
+        "--examples",
+        type=bounded(0, 1_000_000),
+        default=0,
+        metavar="N",
+        help="and so many scripts that are made up: what they break is shrunk, then reported",
+    )
     what.add_argument(
         "--seed",
         type=bounded(0, 2**63 - 1),
@@ -102,6 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         cases=tuple(arguments.case),
         fault=arguments.fault,
         at=arguments.at,
+        examples=arguments.examples,
         laws=tuple(arguments.law),
         seed=arguments.seed,
         jobs=arguments.jobs,
@@ -111,8 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
         twice=arguments.twice,
     )
     # A result that took minutes must not get lost for want of a folder.
-    json_path = _writable(arguments.json, "--json") if arguments.json not in (None, "-") else None
-    junit_path = _writable(arguments.junit, "--junit") if arguments.junit is not None else None
+    json_path = writable(arguments.json, "--json") if arguments.json not in (None, "-") else None
+    junit_path = writable(arguments.junit, "--junit") if arguments.junit is not None else None
     with _progress() as on_progress:
         result = check(options, on_progress=on_progress)
     if arguments.json is not None:
@@ -130,16 +136,6 @@ def run(arguments: argparse.Namespace) -> int:
 
         print_report(result, make_console())
     return _INTERRUPTED if result.interrupted else result.exit_status
-
-
-def _writable(name: str, option: str) -> Path:
-    path = Path(name)
-    try:
-        with path.open("a", encoding="utf-8"):
-            pass
-    except OSError as error:
-        raise UsageError(f"cannot write {name} ({error.strerror})", where=option) from None
-    return path
 
 
 @contextmanager

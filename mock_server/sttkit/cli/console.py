@@ -6,9 +6,10 @@ import argparse
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from sttkit.errors import unknown_name
+from sttkit.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,6 +79,21 @@ def bounded(least: int, most: int) -> Callable[[str], int]:
 
     number.__name__ = "whole number"
     return number
+
+
+def writable(name: str, option: str) -> Path:
+    """The file that an option names, opened once, before work whose result would be lost.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    path = Path(name)
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write {name} ({error.strerror})", where=option) from None
+    return path
 
 
 def chosen(what: str, name: str, known: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttkit.cli.console import Commands, bounded, has_color, make_console, width_of
-from sttkit.errors import SttkitError, UsageError
+from sttkit.errors import UsageError
 
 if TYPE_CHECKING:
     from sttkit.conformance.plan import World
@@ -27,7 +27,9 @@ def add_to(commands: Commands) -> None:
         "laws that were broken. Exit status 1 if the plugin broke a law of level must.",
         allow_abbrev=False,
     )
-    parser.add_argument("script", metavar="SCRIPT", help="a YAML file, or a case id")
+    parser.add_argument(
+        "script", metavar="SCRIPT", help="a YAML file, a case id, or the YAML itself on one line"
+    )
     parser.add_argument("target", metavar="TARGET", help="as for sttkit check")
     parser.add_argument("--dialect", metavar="D", help="the wire protocol that the target speaks")
     parser.add_argument(
@@ -72,13 +74,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def script_of_argument(given: str, seed: int | None) -> Script:
-    """The script in a file, or the one that a case id is short for."""
+    """The script in a file, one spelled on the command line, or the one of a case id."""
     from sttkit.scripting.cases import parse_case
-    from sttkit.scripting.yaml import load_script
+    from sttkit.scripting.yaml import is_line, load_script, parse_script
 
-    if "@" in given and not Path(given).exists():
+    if is_line(given):
+        script = parse_script(given, base=Path())
+    elif "@" in given and not Path(given).exists():
         return parse_case(given).script(seed=seed or 0)
-    script = load_script(Path(given))
+    else:
+        script = load_script(Path(given))
     return script if seed is None else replace(script, seed=seed)
 
 
@@ -86,16 +91,14 @@ def _print_broken(run: Run, *, quiet: bool = False) -> int:
     """Say which laws the run broke; returns the exit status."""
     from rich.text import Text
 
-    from sttkit.conformance.casework import judge_each_way, unfired
+    from sttkit.conformance.casework import unfired
+    from sttkit.conformance.holding import broken_by_framework, broken_in
     from sttkit.conformance.report import print_broken_law
     from sttkit.laws import ALL_LAWS
 
-    # A single run does not tell what a healthy one looks like: only what is broken either way.
-    ways = judge_each_way(run)
-    broken = [
-        law for law in ALL_LAWS if all(way[law.id].verdict.value == "fail" for way in ways.values())
-    ]
-    theirs = _broken_by_framework(run) if any(law.level == "must" for law in broken) else set()
+    found = broken_in(run, ALL_LAWS)
+    broken = [law for law in ALL_LAWS if law.id in found and found[law.id].verdict.value == "fail"]
+    theirs = broken_by_framework(run) if any(law.level == "must" for law in broken) else set()
     status = int(any(law.level == "must" and law.id not in theirs for law in broken))
     if quiet:
         return status
@@ -104,23 +107,7 @@ def _print_broken(run: Run, *, quiet: bool = False) -> int:
         console.print(Text(f"never happened: {missing}", style="magenta"))
     for law in broken:
         owner: Owner = "framework" if law.id in theirs else "plugin"
-        print_broken_law(law, ways[None][law.id], owner, console)
+        print_broken_law(law, found[law.id], owner, console)
     if not broken:
         console.print(Text("no law broken", style="green"))
     return status
-
-
-def _broken_by_framework(run: Run) -> set[str]:
-    """The laws that a flawless plugin over the same framework breaks in the same script."""
-    from sttkit.conformance.casework import PROBE, play_in, survey, target_of
-    from sttkit.laws import ALL_LAWS, judge
-
-    if run.subject.name == PROBE:
-        return {law.id for law in ALL_LAWS}
-    try:
-        survey(PROBE)
-        played = play_in(run.world)(target_of(PROBE), replace(run.script, dialect=None))
-    except SttkitError:  # the script is about what only the other dialect has
-        return set()
-    verdicts = judge(played.run, ALL_LAWS)
-    return {law_id for law_id, said in verdicts.items() if said.verdict.value == "fail"}

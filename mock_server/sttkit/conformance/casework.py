@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 from sttkit.audio.speech import Speech
 from sttkit.conformance.plan import World
 from sttkit.conformance.pool import Answer
+from sttkit.conformance.result import Owner
 from sttkit.conformance.twice import pack
 from sttkit.errors import SttkitError
 from sttkit.laws.model import ConnOptions
-from sttkit.scripting.cases import parse_case
+from sttkit.scripting.cases import MOST_FAULTS, Case, parse_case
 from sttkit.scripting.model import Script
-from sttkit.scripting.yaml import load_script
+from sttkit.scripting.yaml import is_line, line_of, load_script, parse_script
 
 if TYPE_CHECKING:
     from sttkit.laws.model import Judgement, Run
@@ -38,6 +39,8 @@ DEFAULT_WORLD: World = "simulated"
 """Where cases are played unless something else is asked for."""
 PROBE = "framework_probe"
 """The target that has no faults of its own."""
+LOOPBACK_RUNS = 12
+"""Runs to shrink one script with where each takes its real time: well within a job's limit."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,28 @@ class ProbeJob:
     speech: str | None = None
 
 
-Job = SurveyJob | CaseJob | ProbeJob
+@dataclass(frozen=True)
+class ShrinkJob:
+    """Make a script as small as it can be for a target to break a law of level must in it.
+
+    Attributes:
+        script: on one line.
+        blamed: whose fault it is that the law is broken, and has to stay.
+        started: whether a healthy run emits START_OF_SPEECH, if that is known.
+        seed: of the check; a case with this seed is as good as a script.
+    """
+
+    target: str
+    script: str
+    law: str
+    blamed: Owner
+    started: bool | None = None
+    seed: int = 0
+    dialect: str | None = None
+    world: World = DEFAULT_WORLD
+
+
+Job = SurveyJob | CaseJob | ProbeJob | ShrinkJob
 
 
 @dataclass(frozen=True)
@@ -111,13 +135,23 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Smallest:
+    """What is left of a script: a case id, or a script on one line."""
+
+    case: str
+
+
+@dataclass(frozen=True)
 class Refusal:
     """The kit's own error: the target could not be found, built or run."""
 
     error: SttkitError
 
 
-def perform(job: Job) -> Answer[Survey | Outcome | Refusal]:
+Result = Survey | Outcome | Smallest | Refusal
+
+
+def perform(job: Job) -> Answer[Result]:
     """Do ``job``; the process is unfit for another if the plugin left something behind."""
     if isinstance(job, ProbeJob):
         job = CaseJob(PROBE, job.case, job.seed, world=job.world, speech=job.speech)
@@ -126,9 +160,11 @@ def perform(job: Job) -> Answer[Survey | Outcome | Refusal]:
         said = survey(job.target, job.dialect)
         if isinstance(job, SurveyJob):
             return Answer(said)
+        if isinstance(job, ShrinkJob):
+            return Answer(_shrunk(job), retire=True)
         return _play(job)
     except SttkitError as error:
-        return Answer(Refusal(error), retire=isinstance(job, CaseJob))
+        return Answer(Refusal(error), retire=not isinstance(job, SurveyJob))
 
 
 def play_in(world: World) -> Callable[[Target, Script], Played]:
@@ -142,9 +178,13 @@ def script_of(
 ) -> Script:
     """The script that a case is short for; ``speech`` names a script that says something else.
 
+    A script that is spelled on one line in place of a case id has its own seed and speech.
+
     Raises:
-        ScriptError: that script cannot be read.
+        ScriptError: a script cannot be read.
     """
+    if is_line(case_id):
+        return replace(parse_script(case_id), dialect=dialect)
     said = speech_of(speech) if speech is not None else None
     if said is not None and seed:
         said = replace(said, seed=seed)
@@ -216,7 +256,23 @@ def survey(spec: str, dialect: str | None = None) -> Survey:
         UsageError: there is no such target.
         TargetError: it cannot be loaded or built.
     """
-    return asyncio.run(_survey(target_of(spec, dialect)))
+    return survey_of(target_of(spec, dialect))
+
+
+def survey_of(target: Target) -> Survey:
+    """Build a target that is at hand, the first time that it is asked about.
+
+    Raises:
+        TargetError: it cannot be built.
+    """
+    known = _SURVEYED.get(target.name)
+    if known is None or known[0] != target:
+        known = _SURVEYED[target.name] = (target, asyncio.run(_survey(target)))
+    return known[1]
+
+
+_SURVEYED: dict[str, tuple[Target, Survey]] = {}
+"""By name, since a target, which may hold mappings, has no hash."""
 
 
 @lru_cache(maxsize=32)
@@ -254,7 +310,7 @@ async def _survey(target: Target) -> Survey:
     )
 
 
-def _play(job: CaseJob) -> Answer[Survey | Outcome | Refusal]:
+def _play(job: CaseJob) -> Answer[Result]:
     script = script_of(job.case, job.seed, job.dialect, job.speech)
     played = play_in(job.world)(target_of(job.target, job.dialect), script)
     records = played.run.records
@@ -271,6 +327,39 @@ def _play(job: CaseJob) -> Answer[Survey | Outcome | Refusal]:
         trace=pack(played.trace.to_jsonl()) if job.turn else None,
     )
     return Answer(outcome, retire=left_behind(records))
+
+
+def _shrunk(job: ShrinkJob) -> Smallest:
+    from sttkit.conformance.shrink import MOST_RUNS, shrink
+    from sttkit.laws import judge, law
+
+    play, asked = play_in(job.world), law(job.law)
+    target, probe = target_of(job.target, job.dialect), target_of(PROBE)
+    survey(PROBE)
+
+    def breaks(subject: Target, script: Script, started: bool | None) -> bool:
+        run = play(subject, script).run
+        run = replace(run, subject=replace(run.subject, start_in_health=started))
+        return judge(run, [asked])[asked.id].verdict.value == "fail"
+
+    def still(script: Script) -> bool:
+        if not breaks(target, replace(script, dialect=job.dialect), job.started):
+            return False
+        if job.target == PROBE:
+            return True
+        try:
+            theirs = breaks(probe, replace(script, dialect=None), True)
+        except SttkitError:  # about what only the other dialect has
+            theirs = False
+        return theirs == (job.blamed == "framework")
+
+    most_runs = MOST_RUNS if job.world == "simulated" else LOOPBACK_RUNS
+    smallest = shrink(parse_script(job.script), still, most_runs=most_runs).script
+    if smallest.faults and len(smallest.faults) <= MOST_FAULTS:
+        case = Case(smallest.faults, tuple(step.do for step in smallest.client))
+        if still(case.script(seed=job.seed)):
+            return Smallest(case.id)
+    return Smallest(line_of(smallest))
 
 
 def _number(counted: object) -> float:

@@ -6,7 +6,6 @@ LiveKit's base class alone: what it breaks as well is the framework's doing.
 
 from __future__ import annotations
 
-import shlex
 import textwrap
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 from sttkit._version import __version__
 from sttkit.conformance.casework import (
-    DEFAULT_WORLD,
     PRELOAD,
     PROBE,
     CaseJob,
@@ -22,6 +20,9 @@ from sttkit.conformance.casework import (
     Outcome,
     ProbeJob,
     Refusal,
+    Result,
+    ShrinkJob,
+    Smallest,
     Survey,
     SurveyJob,
     perform,
@@ -30,6 +31,7 @@ from sttkit.conformance.casework import (
 from sttkit.conformance.options import CheckOptions, chosen_laws, default_jobs, validate
 from sttkit.conformance.plan import Scope, World, plan
 from sttkit.conformance.pool import LIMIT_S, Answer, Lost, Pool
+from sttkit.conformance.reproduce import reproducer
 from sttkit.conformance.result import (
     CaseResult,
     CheckResult,
@@ -39,6 +41,7 @@ from sttkit.conformance.result import (
     as_reported,
     findings_of,
 )
+from sttkit.conformance.search import Search
 from sttkit.conformance.twice import Difference, difference
 from sttkit.dialects import load_dialect
 from sttkit.errors import SttkitError, TargetError, UsageError
@@ -55,7 +58,7 @@ not played."""
 _FROZEN_LAW = "LIVE-5"
 """The law that a plugin breaks which takes its process with it."""
 
-Perform = Callable[[Job], Answer[Survey | Outcome | Refusal]]
+Perform = Callable[[Job], Answer[Result]]
 
 
 @dataclass(frozen=True)
@@ -95,25 +98,6 @@ def check(
         return _Check(options, reported, pool, on_progress).run()
 
 
-def reproducer(
-    target: str,
-    case_id: str,
-    seed: int,
-    dialect: str | None = None,
-    world: World = DEFAULT_WORLD,
-    speech: str | None = None,
-) -> str:
-    """A command line that plays one case to one target again, quoted for a shell."""
-    words = ["sttkit", "check", target, "--case", case_id, "--seed", str(seed)]
-    if world != DEFAULT_WORLD:
-        words.append(f"--{world}")
-    if dialect is not None:
-        words += ["--dialect", dialect]
-    if speech is not None:
-        words += ["--speech", speech]
-    return shlex.join(words)
-
-
 def title_of(law: Law) -> str:
     """The first sentence of what a law says, short enough for a line."""
     first = law.statement.split(". ")[0].rstrip(".")
@@ -134,6 +118,9 @@ class _Subject:
     lost: int = 0
     given_up: bool = False
     finished_at: float = 0.0
+    search: Search | None = None
+    examples: int = 0
+    simulated_s: float = 0.0
 
     @property
     def start_in_health(self) -> bool | None:
@@ -146,7 +133,7 @@ class _Check:
         self,
         options: CheckOptions,
         laws: tuple[Law, ...],
-        pool: Pool[Job, Survey | Outcome | Refusal],
+        pool: Pool[Job, Result],
         on_progress: Callable[[Progress], None],
     ) -> None:
         self._options = options
@@ -177,24 +164,33 @@ class _Check:
 
     # --- as answers come in -------------------------------------------------------------------
 
-    def _take(self, job: Job, answer: Survey | Outcome | Refusal | Lost) -> None:
+    def _take(self, job: Job, answer: Result | Lost) -> None:
         if isinstance(job, ProbeJob):
             said = answer if isinstance(answer, Outcome) else None
             self._probed[job.case, job.world] = said
             self._tell(f"{PROBE} {job.case}", broken=False)
+            for subject in self._subjects.values():
+                if self._world(subject) == job.world:
+                    self._blame(subject, job.case)
         elif isinstance(job, SurveyJob):
             self._surveyed(self._subjects[job.target], answer)
+        elif isinstance(job, ShrinkJob):
+            self._shrunk(self._subjects[job.target], job, answer)
         else:
-            assert not isinstance(answer, Survey)
+            assert not isinstance(answer, (Survey, Smallest))
             subject = self._subjects[job.target]
             if job.turn == 2:
                 self._played_again(subject, job.case, answer)
-                return
-            self._played(subject, job.case, answer)
-            if job.turn == 1 and isinstance(answer, Outcome) and not subject.given_up:
-                # Behind all others: in another process perhaps, and after other cases.
-                self._total += 1
-                self._pool.submit(replace(job, turn=2))
+            elif subject.search is not None and job.case in subject.search.awaited:
+                self._searched(subject, subject.search, job.case, answer)
+            else:
+                self._played(subject, job.case, answer)
+                if job.turn == 1 and isinstance(answer, Outcome) and not subject.given_up:
+                    # Behind all others: in another process perhaps, and after other cases.
+                    self._total += 1
+                    self._pool.submit(replace(job, turn=2))
+        for subject in self._subjects.values():
+            self._search_on(subject)
 
     def _played_again(
         self, subject: _Subject, case_id: str, answer: Outcome | Lost | Refusal
@@ -211,15 +207,7 @@ class _Check:
 
     def _played(self, subject: _Subject, case_id: str, answer: Outcome | Lost | Refusal) -> None:
         subject.outcomes[case_id] = answer
-        subject.finished_at = time.monotonic()
-        subject.lost = subject.lost + 1 if isinstance(answer, Lost) else 0
-        if subject.lost >= ENOUGH_LOST:
-            subject.given_up = True
-            self._total -= len(
-                self._pool.withdraw(
-                    lambda job: isinstance(job, CaseJob) and job.target == subject.spec
-                )
-            )
+        self._came_back(subject, answer)
         # Before the healthy case is over, it is not known what counts as broken.
         if case_id == HEALTHY:
             for earlier in subject.case_ids:
@@ -228,7 +216,93 @@ class _Check:
             self._probe_if_broken(subject, case_id)
         self._tell(f"{subject.spec} {case_id}", broken=self._broke_a_must(subject, case_id))
 
-    def _surveyed(self, subject: _Subject, answer: Survey | Outcome | Refusal | Lost) -> None:
+    def _came_back(self, subject: _Subject, answer: Outcome | Lost | Refusal) -> None:
+        subject.finished_at = time.monotonic()
+        subject.lost = subject.lost + 1 if isinstance(answer, Lost) else 0
+        if subject.lost >= ENOUGH_LOST:
+            subject.given_up = True
+            if subject.search is not None:
+                subject.search.stop()
+            self._total -= len(
+                self._pool.withdraw(
+                    lambda job: isinstance(job, CaseJob) and job.target == subject.spec
+                )
+            )
+
+    # --- scripts that nobody planned ----------------------------------------------------------
+
+    def _search_on(self, subject: _Subject) -> None:
+        """Have more scripts played, or when all were, have what they broke shrunk."""
+        search = subject.search
+        # Before the healthy case is over, it is not known what counts as broken.
+        if search is None or HEALTHY not in subject.outcomes:
+            return
+        for line in search.more():
+            self._submit(subject, line)
+        if search.over and not search.awaited:
+            subject.search = None
+            for (law, owner), line in search.smallest.items():
+                self._total += 1
+                self._pool.submit(
+                    ShrinkJob(
+                        subject.spec,
+                        line,
+                        law,
+                        owner,
+                        subject.start_in_health,
+                        self._options.seed,
+                        self._options.dialect,
+                        self._world(subject),
+                    )
+                )
+
+    def _searched(
+        self, subject: _Subject, search: Search, line: str, answer: Outcome | Lost | Refusal
+    ) -> None:
+        subject.examples += 1
+        if not isinstance(answer, Outcome):  # there is nothing to shrink: it is told as it is
+            search.learn(line, {})
+            subject.case_ids += (line,)
+            self._played(subject, line, answer)
+            return
+        self._came_back(subject, answer)
+        subject.simulated_s += answer.simulated_s
+        broken = bool(self._broken_musts(subject, answer))
+        self._tell(f"{subject.spec} {line}", broken=broken)
+        if not broken:
+            search.learn(line, {})
+            return
+        search.broken[line] = answer
+        world = self._world(subject)
+        if subject.spec == PROBE or (line, world) in self._probed:
+            self._blame(subject, line)
+        else:
+            self._submit_probe(line, world)
+
+    def _blame(self, subject: _Subject, line: str) -> None:
+        """Whose fault is what a made-up script breaks? Now that it is known, keep the smallest."""
+        search = subject.search
+        outcome = search.broken.get(line) if search is not None else None
+        if search is None or outcome is None:
+            return
+        judged = outcome.judged[subject.start_in_health]
+        search.learn(
+            line,
+            {
+                law: self._owner(subject, line, law, judged[law])
+                for law in self._broken_musts(subject, outcome)
+            },
+        )
+
+    def _shrunk(self, subject: _Subject, job: ShrinkJob, answer: Result | Lost) -> None:
+        smallest = answer.case if isinstance(answer, Smallest) else job.script
+        self._tell(f"{subject.spec} {smallest}", broken=False)
+        if smallest not in subject.case_ids:
+            subject.case_ids += (smallest,)
+            self._total += 1
+            self._submit(subject, smallest)
+
+    def _surveyed(self, subject: _Subject, answer: Result | Lost) -> None:
         if isinstance(answer, Refusal):
             if not isinstance(answer.error, TargetError):
                 raise answer.error  # a misspelled target is wrong usage, whatever else there is
@@ -245,19 +319,25 @@ class _Check:
         world = self._world(subject)
         twice = self._options.twice and world == "simulated"
         for case_id in ids:
-            self._pool.submit(
-                CaseJob(
-                    subject.spec,
-                    case_id,
-                    self._options.seed,
-                    self._options.dialect,
-                    world,
-                    self._options.speech,
-                    turn=int(twice and case_id in subject.case_ids),
-                )
-            )
-        self._total += len(ids)
+            self._submit(subject, case_id, turn=int(twice and case_id in subject.case_ids))
+        if self._options.examples:
+            subject.search = Search(answer, self._options)
+        self._total += len(ids) + self._options.examples
         self._on_progress(Progress(self._done, self._total, subject.spec, broken=False))
+
+    def _submit(self, subject: _Subject, case_id: str, *, turn: int = 0) -> None:
+        options = self._options
+        self._pool.submit(
+            CaseJob(
+                subject.spec,
+                case_id,
+                options.seed,
+                options.dialect,
+                self._world(subject),
+                options.speech,
+                turn=turn,
+            )
+        )
 
     def _cases(self, subject: _Subject, survey: Survey) -> tuple[str, ...]:
         options = self._options
@@ -280,10 +360,15 @@ class _Check:
         answer = subject.outcomes.get(case_id)
         if not isinstance(answer, Outcome):
             return isinstance(answer, Lost)
-        judged = answer.judged[subject.start_in_health]
-        return any(
-            law.level == "must" and judged[law.id].verdict is Verdict.FAIL for law in self._laws
-        )
+        return bool(self._broken_musts(subject, answer))
+
+    def _broken_musts(self, subject: _Subject, outcome: Outcome) -> list[str]:
+        judged = outcome.judged[subject.start_in_health]
+        return [
+            law.id
+            for law in self._laws
+            if law.level == "must" and judged[law.id].verdict is Verdict.FAIL
+        ]
 
     def _probe_if_broken(self, subject: _Subject, case_id: str) -> None:
         if (
@@ -292,13 +377,15 @@ class _Check:
             and isinstance(subject.outcomes.get(case_id), Outcome)
             and self._broke_a_must(subject, case_id)
         ):
-            world = self._world(subject)
-            self._probed[case_id, world] = None
-            self._total += 1
-            self._pool.submit(
-                ProbeJob(case_id, self._options.seed, world, self._options.speech),
-                first=True,
-            )
+            self._submit_probe(case_id, self._world(subject))
+
+    def _submit_probe(self, case_id: str, world: World) -> None:
+        self._probed[case_id, world] = None
+        self._total += 1
+        self._pool.submit(
+            ProbeJob(case_id, self._options.seed, world, self._options.speech),
+            first=True,
+        )
 
     def _world(self, subject: _Subject) -> World:
         """Where its cases are played: not every target can be simulated."""
@@ -334,7 +421,8 @@ class _Check:
         return replace(
             result,
             conn_options=played[0].options if played else result.conn_options,
-            simulated_s=sum(outcome.simulated_s for outcome in played),
+            simulated_s=subject.simulated_s + sum(outcome.simulated_s for outcome in played),
+            examples=subject.examples,
             class_path=survey.class_path,
             version=survey.version,
             livekit_agents=survey.livekit_agents,
@@ -431,7 +519,12 @@ class _Check:
     def _reproducer(self, subject: _Subject, case_id: str) -> str:
         options = self._options
         return reproducer(
-            subject.spec, case_id, options.seed, options.dialect, options.world, options.speech
+            subject.spec,
+            case_id,
+            options.seed,
+            options.dialect,
+            self._world(subject),
+            options.speech,
         )
 
 

@@ -25,6 +25,7 @@ class CheckOptions:
         advisory: those of them that do not count against the check.
         cases: ids to play instead of a plan.
         fault, at: keep the planned cases that have this fault, or a fault at this point.
+        examples: how many scripts to make up and play besides.
         laws: ids to report; empty for all.
         jobs: cases played at the same time; None to choose.
         dialect: spoken by all targets, whatever they say themselves.
@@ -40,6 +41,7 @@ class CheckOptions:
     cases: tuple[str, ...] = ()
     fault: str | None = None
     at: str | None = None
+    examples: int = 0
     laws: tuple[str, ...] = ()
     seed: int = 0
     jobs: int | None = None

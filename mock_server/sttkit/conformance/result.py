@@ -14,11 +14,14 @@ from typing import Any, Literal
 from sttkit.conformance.plan import World
 from sttkit.conformance.twice import Difference
 from sttkit.laws.model import ConnOptions, Judgement, Level, Verdict
+from sttkit.scripting.yaml import is_line
 
 SCHEMA = "sttkit.check/1"
 
 Owner = Literal["plugin", "framework"]
 """Whose fault a broken law is: the plugin's, or that of LiveKit's base class under it."""
+
+_BEHIND = 1000
 
 BROKEN = (Verdict.FAIL, Verdict.WARN)
 
@@ -104,6 +107,8 @@ class TargetResult:
         class_path: of the plugin's STT class.
         version: of the plugin's distribution.
         livekit_agents, python: versions it ran with.
+        examples: how many scripts were made up and played; those that broke something are, shrunk,
+            among the cases.
         advisory: its findings do not count against the check.
         error: why it could not be run, or None.
         loopback_only: why it could not be simulated, or None.
@@ -122,6 +127,7 @@ class TargetResult:
     findings: tuple[Finding, ...] = ()
     wall_s: float = 0.0
     simulated_s: float = 0.0
+    examples: int = 0
     advisory: bool = False
     error: str | None = None
     loopback_only: str | None = None
@@ -187,7 +193,9 @@ def as_reported(level: Level, judgement: Judgement) -> Judgement:
 
 
 def size_of(case_id: str) -> tuple[int, int, str]:
-    """Sorts case ids by how much happens in them."""
+    """Sorts case ids by how much happens in them, and scripts behind them."""
+    if is_line(case_id):
+        return (_BEHIND, len(case_id), case_id)
     return (case_id.count("/") + case_id.count("+") + case_id.count(":each"), len(case_id), case_id)
 
 
@@ -220,6 +228,7 @@ def _target(target: TargetResult) -> dict[str, Any]:
         },
         "summary": {
             "cases": len(target.cases),
+            "examples": target.examples,
             "unfired": sum(1 for case in target.cases if case.unfired),
             "wall_s": round(target.wall_s, 3),
             "simulated_s": round(target.simulated_s, 3),

@@ -39,7 +39,9 @@ def arrives_whole(run: Run, stream: Stream) -> Judgement:
     pushed = stream.pushed_end
     whole = _was_finished(stream)
     if not spans:
-        if not whole and pushed < 2 * COUNTED_SLACK_S:
+        ready = next((c.ready.at for c in stream.connections if c.ready is not None), None)
+        up = ready is not None and ready + run.history.lag < stream.closing
+        if not whole and (not up or pushed < 2 * COUNTED_SLACK_S):
             return unexercised("the stream was closed before audio could arrive")
         return broken(EXPECTED, f"none of {secs(pushed)}")
     if not is_exact(stream):
@@ -75,6 +77,8 @@ def _disturbed(run: Run, stream: Stream) -> str:
         stopped = record.data.get("deaf") and record.data["id"] != "no-close-reply"
         if stopped or record.data["id"] == "rfc":
             return f"the line was disturbed ({record.data['fault']})"
+    if any(c.failure is not None for c in run.history.unassigned):
+        return "an attempt failed, and it cannot be told whose it was"
     if len([c for c in stream.connections if c.ready is not None]) > 1:
         return "the plugin connected again by itself"
     if run.history.session_closed < float("inf"):

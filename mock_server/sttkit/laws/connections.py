@@ -198,6 +198,11 @@ class Connection:
         """A fault after which nothing useful came from the server any more."""
         return next((r for r in self.of("fault") if r.data.get("deaf")), None)
 
+    @cached_property
+    def violation(self) -> Record | None:
+        """Where it broke RFC 6455: the client may take it, or fail the connection."""
+        return next((r for r in self.of("fault") if r.data["id"] == "rfc"), None)
+
     @property
     def failure(self) -> Failure | None:
         """How it failed, unless the client had left before."""

@@ -57,6 +57,8 @@ def _ends_with_the_server(run: Run, stream: Stream) -> Judgement:
         return broken(expected, f"not in {secs(waited)}", end.at)
     if ended.at - end.at > limit:
         return broken(expected, f"after {secs(ended.at - end.at)}", ended.at)
+    if ended.at - end.at <= history.backlog:
+        return unclear("the server's end was still on its way on a narrow line")
     if ended.data["how"] == "raised" and history.order(ended) > history.order(end):
         kind = (ended.data["error"] or {}).get("type")
         return broken("a normal end of iteration", f"{kind} raised", ended.at)
@@ -69,7 +71,7 @@ def _last_session(stream: Stream) -> Connection | None:
         return None
     last = stream.connections[-1]
     usable = last.ready is not None and last.failure is None and last.deaf_fault is None
-    return last if usable else None
+    return last if usable and last.violation is None else None
 
 
 def _has_left_early(run: Run, stream: Stream) -> bool:
@@ -178,7 +180,8 @@ def _stays_ended(run: Run, stream: Stream) -> Judgement:
         return unexercised("the stream did not come to a normal end")
     first = min(ends, key=history.order)
     again = stream.next_attempt(history.order(first))
-    if again is not None:
+    # Audio that was pushed after the options were changed belongs to another session.
+    if again is not None and not any(not heard.silent for heard in again.heard):
         observed = f"one {secs(again.began - first.at)} after the end"
         return broken("no new session after a normal end", observed, again.began)
     return passed()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 WIRE_LAG_S = 0.2
 """Time after which what was sent, or done, has surely reached the other side of a healthy line."""
 _SLOW_LINE_S = 2.0
+_DIAL_S = 0.1
+"""From the beginning of an attempt until a server at the simulated distance sees it: generously."""
 
 
 class History:
@@ -121,13 +123,21 @@ class History:
     @property
     def attempt_lag(self) -> float:
         """How much later than it was begun an attempt may be seen by the server."""
-        return self.lag if self.run.world == "loopback" else self.lag - WIRE_LAG_S
+        return self.lag if self.run.world == "loopback" else self.lag - WIRE_LAG_S + _DIAL_S
+
+    @cached_property
+    def backlog(self) -> float:
+        """How long a narrow line is busy with the large messages that the script put on it."""
+        size = sum(int(r.data.get("size", 0)) for r in self.of("injected"))
+        narrow = [parse_fault(str(r.data["fault"])) for r in self.faults]
+        rates = [int(str(f.param)) * 1000 for f in narrow if f.id == "bandwidth"]
+        return size / min(rates) if rates else 0.0
 
     @cached_property
     def lag(self) -> float:
         """How long a message may take on this run's line, generously."""
         network = self.run.script.network
-        lag = WIRE_LAG_S + network.latency + network.jitter
+        lag = WIRE_LAG_S + network.latency + network.jitter + self.backlog
         for record in self.faults:
             fault = parse_fault(str(record.data["fault"]))
             if fault.id in ("latency", "jitter", "delay", "slow-handshake"):

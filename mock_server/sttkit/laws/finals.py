@@ -75,7 +75,7 @@ def is_owed(run: Run, stream: Stream, connection: Connection, final: Record) -> 
         lossy = failure.id in LOSSY
         if order > failure.order or (lossy and final.at >= failure.at - lag):
             return False
-    violation = next((r for r in connection.of("fault") if r.data["id"] == "rfc"), None)
+    violation = connection.violation
     if violation is not None and final.at >= violation.at - lag:
         return False
     if final.at + lag > history.session_closed:

@@ -106,6 +106,10 @@ def _early_audio(run: Run, stream: Stream) -> Judgement:
         return unexercised("the session was ready before the end of input")
     if stream.failures or any(r.data.get("deaf") for r in history.faults):
         return unexercised("the line failed")
+    if any(c.violation is not None for c in stream.connections):
+        return unexercised("the server broke the protocol of the line")
+    if any(c.failure is not None for c in history.unassigned):
+        return unexercised("an attempt failed, and it cannot be told whose it was")
     if stream.actions(*CLOSING_ACTIONS):
         return unexercised("the application closed the stream")
     words = stream.words_pushed()

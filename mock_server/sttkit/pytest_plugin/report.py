@@ -79,7 +79,7 @@ def _command(server: SttServer, staged: Staged, item: pytest.Item) -> str | None
     if target is None or server.was_foreign or server.has_own_options:
         return None
     if staged.case is not None:
-        from sttkit.conformance.check import reproducer
+        from sttkit.conformance.reproduce import reproducer
 
         return reproducer(target, staged.case, staged.script.seed)
     path = staged.path or _written(staged.script, item)

@@ -183,24 +183,9 @@ class Transcribed:
         __tracebackhide__ = True
         broken = [law for law in laws if not held(self.verdicts[law.id].verdict.value)]
         if broken:
-            raise AssertionError("\n".join(_told(law, self.verdicts[law.id]) for law in broken))
+            from sttkit.conformance.holding import law_told
 
-
-def _told(law: Law, judgement: Judgement) -> str:
-    """A law that was not kept, with the evidence, on a few lines."""
-    verdict = judgement.verdict.value.replace("_", " ")
-    at = f" at {judgement.at:.3f} s" if judgement.at is not None else ""
-    lines = [f"{law.id} ({law.level}): {verdict}{at}: {law.statement}"]
-    lines.extend(
-        f"    {name:<9} {value}"
-        for name, value in (
-            ("expected", judgement.expected),
-            ("observed", judgement.observed),
-            ("because", judgement.reason),
-        )
-        if value
-    )
-    return "\n".join(lines)
+            raise AssertionError("\n".join(law_told(law, self.verdicts[law.id]) for law in broken))
 
 
 def _failure(record: Record, recoverable: bool | None) -> Failure:

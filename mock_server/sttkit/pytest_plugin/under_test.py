@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from types import FunctionType
 from typing import TYPE_CHECKING
 
 from sttkit.errors import UsageError
@@ -26,7 +23,9 @@ class UnderTest:
             UsageError: there is no such target, or it speaks another dialect.
             TargetError: its module cannot be imported.
         """
-        target = self._loaded(dialect)
+        from sttkit.targets.given import as_given
+
+        target = as_given(self._given, dialect, where="fixture stt_plugin")
         if dialect is not None and target.dialect != dialect:
             raise UsageError(
                 f"the script is for {dialect}, and the plugin under test, {target.name}, speaks "
@@ -37,33 +36,6 @@ class UnderTest:
 
     def spelled(self) -> str | None:
         """How a command line names the target; None if it cannot."""
-        from sttkit.targets import Target, target_names
+        from sttkit.targets.given import spelled
 
-        given = self._given
-        if isinstance(given, str):
-            return given
-        if isinstance(given, Target):
-            return given.name if given.name in target_names() else None
-        if isinstance(given, FunctionType) and given.__qualname__.isidentifier():
-            path = Path(given.__code__.co_filename)
-            return f"{os.path.relpath(path)}:{given.__qualname__}" if path.is_file() else None
-        return None
-
-    def _loaded(self, dialect: str | None) -> Target:
-        from sttkit.targets import Target, load_target, target_names
-        from sttkit.targets.loading import as_target
-
-        given = self._given
-        if isinstance(given, str):
-            # Whoever registers a target knows its dialect; a mere factory need not say.
-            return load_target(given, dialect=None if given in target_names() else dialect)
-        if isinstance(given, Target):
-            return given
-        if callable(given):
-            name = getattr(given, "__name__", type(given).__name__)
-            return as_target(given, name, dialect=dialect)
-        raise UsageError(
-            f"the fixture stt_plugin returned {given!r}",
-            expected="a target's name, a Target, or a function that takes a Context and "
-            "returns an STT",
-        )
+        return spelled(self._given)

@@ -5,7 +5,7 @@ They are public and stable: reports, reproducers and suppressions cite them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sttkit.audio.speech import Speech, speech
 from sttkit.errors import UsageError, unknown_name
@@ -14,6 +14,8 @@ from sttkit.scripting.model import ACTIONS, Cue, Script, Step
 
 CASE_SPEECH = ("hello there friend", "how are you today")
 """What is said in every case: long enough for two interims, short enough for real time."""
+MOST_FAULTS = 4
+"""In one case; a script may have more."""
 
 _CLOSES = frozenset({"aclose", "aclose-twice", "cancel-consumer", "close-http-session"})
 """Actions that make the client close, so that they cannot wait for the closing to begin."""
@@ -48,6 +50,15 @@ class Case:
         )
 
 
+def case_of(script: Script) -> Case | None:
+    """The case that is short for ``script``, whatever its dialect; None if there is none."""
+    if not 1 <= len(script.faults) <= MOST_FAULTS:
+        return None
+    case = Case(script.faults, tuple(step.do for step in script.client))
+    meant = case.script(seed=script.seed)
+    return case if meant == replace(script, dialect=None) else None
+
+
 def _cue(action: str, placed: Placed) -> Cue:
     if action in _AT_ONCE:
         return Cue()
@@ -66,8 +77,8 @@ def parse_case(text: str) -> Case:
     if not spelled:
         raise UsageError(f"an empty case id {text!r}", expected="fault[=param]@point[.n][+action]*")
     faults = tuple(parse_placed(part, where=f"case {text!r}") for part in spelled.split("/"))
-    if len(faults) > 4:
-        raise UsageError(f"{len(faults)} faults in one case", expected="at most 4")
+    if len(faults) > MOST_FAULTS:
+        raise UsageError(f"{len(faults)} faults in one case", expected=f"at most {MOST_FAULTS}")
     for action in actions:
         if action not in ACTIONS:
             raise unknown_name("action", action, ACTIONS, where=f"case {text!r}")

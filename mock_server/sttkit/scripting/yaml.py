@@ -79,6 +79,23 @@ def dump_script(script: Script) -> str:
     """YAML that `parse_script` turns into the same script."""
     import yaml
 
+    return yaml.safe_dump(_data(script), sort_keys=False, default_flow_style=None, width=100)
+
+
+def line_of(script: Script) -> str:
+    """The same YAML on one line, for a command line: ``{sttkit: 1, speech: [{say: hello}]}``."""
+    import yaml
+
+    text = yaml.safe_dump(_data(script), sort_keys=False, default_flow_style=True, width=MAX_BYTES)
+    return text.rstrip("\n")
+
+
+def is_line(text: str) -> bool:
+    """Whether ``text`` is a script on one line, and neither a case id nor the path of a file."""
+    return text.startswith("{")
+
+
+def _data(script: Script) -> dict[str, Any]:
     document: dict[str, Any] = {"sttkit": 1}
     if script.dialect:
         document["dialect"] = script.dialect
@@ -94,7 +111,7 @@ def dump_script(script: Script) -> str:
         }
     if script.seed:
         document["seed"] = script.seed
-    return yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=100)
+    return document
 
 
 # --- reading ----------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ class Connection:
         if line.engine is not None:
             self._questions = OpenQuestions(self._act, line.engine.limits.behind_bytes)
             self.later(line.engine.limits.request_s, self._give_up_waiting)
+        self._client_left = False
         self.number, faults = line.begin_attempt()
         for fault in faults:
             self.apply(fault)
@@ -149,8 +150,8 @@ class Connection:
 
     @property
     def sees_end(self) -> bool:
-        """Whether this side would notice that the client has ended the connection."""
-        return self._reads and self.state is not State.DARK
+        """Whether the client holds the connection, or this side would not notice that it left."""
+        return self._reads and self.state is not State.DARK and not self._client_left
 
     # --- what the dialogue calls ----------------------------------------------------------
 
@@ -294,6 +295,7 @@ class Connection:
         if self.state in (State.DARK, State.GONE):
             return
         self.note("eof")
+        self._client_left = True
         # A client that has shut its direction and gets no more answer from us is done with.
         if self.state in (State.HEAD, State.HTTP, State.OPEN):
             self._lost_by = "client"

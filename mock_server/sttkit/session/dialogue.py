@@ -338,7 +338,9 @@ class Dialogue:
             else:
                 for message in malformed(fault.id, self._dialect, self._view):
                     if self._connection.send_message(message):
-                        self._connection.note("injected", what=fault.id, text=str(message[:80]))
+                        self._connection.note(
+                            "injected", what=fault.id, text=str(message[:80]), size=len(message)
+                        )
                 self._connection.apply(fault)
 
     # --- idleness -------------------------------------------------------------------------

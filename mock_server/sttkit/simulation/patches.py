@@ -78,9 +78,7 @@ class Patches:
             stack.enter_context(_without_proxies(run.network))
             methods = [(cls, "__hash__", substitutes.hash_by_number) for cls in self.numbered]
             methods += substitutes.METHODS
-            stack.enter_context(
-                _substituted([*_captured.places, *_special_places()], methods)
-            )
+            stack.enter_context(_substituted([*_captured.places, *_special_places()], methods))
             yield
 
     @contextmanager

@@ -27,7 +27,7 @@ __all__ = [
     "target_names",
 ]
 
-_NOT_TARGETS = frozenset({"building", "loading", "model"})
+_NOT_TARGETS = frozenset({"building", "given", "loading", "model"})
 
 
 def target_names() -> tuple[str, ...]:

@@ -90,6 +90,7 @@ class SpeechStream(stt.RecognizeStream):
         self._sent_until = 0.0
         self._unreported = 0.0
         self._not_before = 0.0
+        self._held: rtc.AudioFrame | None = None
 
     def update_options(
         self,
@@ -101,8 +102,8 @@ class SpeechStream(stt.RecognizeStream):
     ) -> None:
         """Change the options for the audio that is pushed from here on.
 
-        The protocol has no message for it, so the session is brought to its end, finals and all,
-        and another one is opened. Audio pushed meanwhile waits.
+        The protocol has no message for it, so with the next audio the session is brought to its
+        end, finals and all, and another one is opened. Audio pushed meanwhile waits.
         """
         self._config = change(
             self._config,
@@ -143,7 +144,7 @@ class SpeechStream(stt.RecognizeStream):
 
     @property
     def _input_exhausted(self) -> bool:
-        return self._input_ch.closed and self._input_ch.empty()
+        return self._held is None and self._input_ch.closed and self._input_ch.empty()
 
     async def _heed_retry_after(self) -> None:
         # Up to half the timeout, so that what is left is enough to connect.
@@ -209,19 +210,26 @@ class SpeechStream(stt.RecognizeStream):
         return receiving.result()
 
     async def _feed(self, connection: Connection) -> None:
-        """Send the audio, then its end. Returns early where the options have changed."""
+        """Send the audio, then its end. Returns early at audio for which the options changed."""
         keepalive = asyncio.create_task(self._keep_alive(connection), name="custom_stt.keepalive")
         try:
+            outdated = False
+            if self._held is not None:
+                held, self._held = self._held, None
+                await self._send(connection, self._chunks.write(held.data.tobytes()))
             async for item in self._input_ch:
                 if isinstance(item, rtc.AudioFrame):
+                    if outdated:
+                        self._held = item
+                        break
                     await self._send(connection, self._chunks.write(item.data.tobytes()))
                     continue
                 await self._send(connection, self._chunks.flush())
-                if not isinstance(item, self._OptionsChanged):
+                if isinstance(item, self._OptionsChanged):
+                    outdated = connection.config != self._config
+                else:
                     await connection.send_flush()
                     self._report_usage(connection)
-                elif connection.config != self._config:
-                    break
         finally:
             await aio.cancel_and_wait(keepalive)
         await connection.send_end()

@@ -1,0 +1,136 @@
+"""The smallest script that still breaks what a larger one breaks: delta debugging, no dice.
+
+One candidate after another is tried, in the order in which people want a script to get smaller -
+fewer faults, then fewer actions, less speech, plainer parameters, an ideal network - and whenever
+one still breaks it, the search begins anew from there. So it ends where nothing can be taken away
+by itself, and the same script and plugin give the same result each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from sttkit.audio.speech import PAUSE_S, from_items, to_items
+from sttkit.faults import Placed
+from sttkit.scripting.model import Cue, Network, Script, Step
+
+MOST_RUNS = 500
+"""Runs after which the smallest script so far has to do."""
+
+_T = TypeVar("_T")
+_Items = Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """What is left of a script.
+
+    Attributes:
+        script: the smallest that was found.
+        runs: how many scripts were played to find it.
+        complete: whether nothing more can be taken away; False if the runs were used up.
+    """
+
+    script: Script
+    runs: int
+    complete: bool
+
+
+def shrink(
+    script: Script, breaks: Callable[[Script], bool], *, most_runs: int = MOST_RUNS
+) -> Shrunk:
+    """Make ``script``, which ``breaks`` something, as small as it still does."""
+    tried = {script}
+    runs = 0
+    while True:
+        for smaller in simpler(script):
+            if smaller in tried:
+                continue
+            if runs >= most_runs:
+                return Shrunk(script, runs, complete=False)
+            tried.add(smaller)
+            runs += 1
+            if breaks(smaller):
+                script = smaller
+                break
+        else:
+            return Shrunk(script, runs, complete=True)
+
+
+def simpler(script: Script) -> Iterator[Script]:
+    """Scripts that are one step simpler, the largest steps first."""
+    for faults in _parts(script.faults):
+        yield replace(script, faults=faults)
+    for client in _parts(script.client):
+        yield replace(script, client=client)
+    if script.speech.recording is None:
+        for items in _less_said(to_items(script.speech)):
+            yield replace(script, speech=from_items(items, seed=script.speech.seed))
+    for faults in _one_changed(script.faults, _plainer_fault):
+        yield replace(script, faults=faults)
+    for client in _one_changed(script.client, _plainer_step):
+        yield replace(script, client=client)
+    if script.network != Network():
+        yield replace(script, network=Network())
+    if script.seed or script.speech.seed:
+        yield replace(script, seed=0, speech=replace(script.speech, seed=0))
+
+
+def _parts(items: Sequence[_T]) -> Iterator[tuple[_T, ...]]:
+    """``items`` with less and less of them left out: all, then halves, quarters, … single ones."""
+    size = len(items)
+    while size:
+        for begin in range(0, len(items), size):
+            yield (*items[:begin], *items[begin + size :])
+        size //= 2
+
+
+def _one_changed(
+    items: Sequence[_T], plainer: Callable[[_T], Iterator[_T]]
+) -> Iterator[tuple[_T, ...]]:
+    for index, item in enumerate(items):
+        for other in plainer(item):
+            yield (*items[:index], other, *items[index + 1 :])
+
+
+def _less_said(items: _Items) -> Iterator[_Items]:
+    for fewer in _parts(items):
+        if fewer:
+            yield fewer
+    yield from _one_changed(items, _plainer_item)
+
+
+def _plainer_item(item: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    if "say" in item:
+        for words in _parts(str(item["say"]).split()):
+            if words:
+                yield {"say": " ".join(words)}
+    elif item["pause"] != PAUSE_S:
+        yield {"pause": PAUSE_S}
+
+
+def _plainer_fault(placed: Placed) -> Iterator[Placed]:
+    if placed.connection != "next":
+        yield replace(placed, connection="next")
+    for n in _lower(placed.n):
+        yield replace(placed, n=n)
+    parameter = placed.fault.kind.parameter
+    if parameter is not None and placed.fault.param != parameter.default:
+        yield replace(placed, fault=replace(placed.fault, param=parameter.default))
+
+
+def _plainer_step(step: Step) -> Iterator[Step]:
+    cue = step.at
+    if cue != Cue():
+        yield replace(step, at=Cue())
+    if cue.point is not None:
+        for n in _lower(cue.n):
+            yield replace(step, at=replace(cue, n=n))
+    elif cue.audio_s is not None and cue.audio_s != round(cue.audio_s, 1):
+        yield replace(step, at=Cue(audio_s=round(cue.audio_s, 1)))
+
+
+def _lower(n: int) -> list[int]:
+    return sorted({1, n // 2, n - 1} - {0, n})
