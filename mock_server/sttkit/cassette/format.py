@@ -65,8 +65,8 @@ def parse(data: bytes, *, name: str = "<cassette>", blob: bytes | None = None) -
         data.decode()
     except UnicodeDecodeError as error:
         if b"\n" in data[error.start :] or error.end < len(data):
-            line = data.count(b"\n", 0, error.start) + 1
-            raise UsageError("not UTF-8", where=f"{name}:{line}", expected="JSON lines") from None
+            bad = data.count(b"\n", 0, error.start) + 1
+            raise UsageError("not UTF-8", where=f"{name}:{bad}", expected="JSON lines") from None
     lines = data.split(b"\n")
     rest = lines.pop()
     cut = f"line {len(lines) + 1} is not whole" if rest else None
@@ -123,7 +123,8 @@ def _bounded(line: bytes, where: str) -> bytes:
 
 def _entry_of(line: bytes, where: str) -> AnyEntry:
     try:
-        return _decode_entry(_bounded(line, where))
+        entry: AnyEntry = _decode_entry(_bounded(line, where))
+        return entry
     except msgspec.ValidationError as error:
         raise UsageError(
             f"no entry: {error}", where=where, expected="an entry as in cassettes/FORMAT.md"

@@ -217,7 +217,7 @@ class InteractionWriter:
         """A close frame; no code (or 1005, which stands for none) if its body was empty."""
         self._put(Close, at_us, side=side, code=None if code == 1005 else code, reason=reason)
 
-    def bytes(self, at_us: int, side: Side, data: bytes) -> None:
+    def stray(self, at_us: int, side: Side, data: bytes) -> None:
         """Bytes that are no HTTP and no frame."""
         self._put(Bytes, at_us, side=side, **self._carried(data, text=False))
 
