@@ -16,33 +16,27 @@ class Ear:
     """Listens to the client's side of one interaction.
 
     Args:
-        dialect: what is spoken; None: binary messages are audio, and nothing else is understood.
-        sample_rate: of the audio, Hz, until a dialect knows better.
+        dialect: what is spoken.
     """
 
-    def __init__(self, dialect: Dialect | None, sample_rate: int = 16000) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._rate = sample_rate
         self._config: dict[str, object] = {}
+        self._view = View("session-0", self._config)
+        self._rate = dialect.rate_of({})
         self._before_us = 0
         self._bytes = 0
 
     def knock(self, request: DialectRequest) -> None:
         """The client asks to be let in; its request may configure the session."""
-        if self._dialect is not None:
-            opening = self._dialect.open(request)
-            if isinstance(opening, Opening):
-                self._config.update(opening.config)
-                self._set_rate(opening.sample_rate)
+        opening = self._dialect.open(request)
+        if isinstance(opening, Opening):
+            self._config.update(opening.config)
+            self._set_rate(opening.sample_rate)
 
-    def hear(self, message: Message) -> ClientEvent | None:
-        """What a message means; None where no dialect says it."""
-        if self._dialect is None:
-            if not isinstance(message, bytes):
-                return None
-            self._bytes += len(message)
-            return Audio(message)
-        event = self._dialect.read(message, View("session-0", self._config))
+    def hear(self, message: Message) -> ClientEvent:
+        """What a message means."""
+        event = self._dialect.read(message, self._view)
         if isinstance(event, Audio):
             self._bytes += len(event.pcm)
         elif isinstance(event, Config):

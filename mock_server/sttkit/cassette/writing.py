@@ -44,7 +44,7 @@ from sttkit.cassette.model import (
     Side,
     query_of,
 )
-from sttkit.dialects import load_dialect
+from sttkit.cassette.raw import dialect_of
 from sttkit.dialects.model import Dialect
 from sttkit.dialects.model import Message as Payload
 from sttkit.dialects.model import Request as DialectRequest
@@ -98,7 +98,7 @@ class CassetteWriter:
         guard: Guard | None = None,
     ) -> None:
         self.header = header
-        self.dialect: Dialect | None = load_dialect(header.dialect) if header.dialect else None
+        self.dialect: Dialect = dialect_of(header.dialect, header.sample_rate)
         self._write = write
         self._put_aside = put_aside
         self._guard = guard
@@ -159,7 +159,7 @@ class InteractionWriter:
     def __init__(self, writer: CassetteWriter, number: int) -> None:
         self.number = number
         self._writer = writer
-        self._ear = Ear(writer.dialect, writer.header.sample_rate)
+        self._ear = Ear(writer.dialect)
         self._run: _Run | None = None
         self._textual_body = True
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from random import Random
 
 from sttkit.audio.speech import Speech
+from sttkit.cassette.tape import Tape
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError
 from sttkit.scripting.model import Script
@@ -121,13 +122,14 @@ class FakeServer:
         dialect: Dialect,
         *,
         tracks: Mapping[str, Speech] | None = None,
+        tape: Tape | None = None,
         host: str = LOOPBACK,
         port: int = 0,
     ) -> Listener:
         """A new listener that plays ``script``.
 
         ``tracks`` is what may be said, by name of the stream (default: the script's speech as
-        ``main``).
+        ``main``), ``tape`` a recording that is played.
 
         Raises:
             UsageError: the address cannot be listened on.
@@ -138,6 +140,7 @@ class FakeServer:
             tracks if tracks is not None else {"main": script.speech},
             self.trace,
             Random(script.seed),
+            tape,
         )
         listener = Listener(line, self._ssl)
         await listener.start(host, port)

@@ -31,7 +31,9 @@ class LineKeeper:
     def rearm(self, trace: Trace) -> None:
         """Start the script over: connections from now on are written into ``trace``."""
         old = self.line
-        self.line = Line(old.script, old.dialect, old.tracks, trace, Random(old.script.seed))
+        self.line = Line(
+            old.script, old.dialect, old.tracks, trace, Random(old.script.seed), old.tape
+        )
 
     def open_connections(self) -> int:
         """Connections that the client still holds, as far as this side would notice their end."""

@@ -17,6 +17,7 @@ from sttkit.events import Final, Word
 from sttkit.faults import Fault, Point
 from sttkit.recogniser import Recogniser, Said
 from sttkit.session.handshake import RETRY_AFTER_S, phrase_of, request_of
+from sttkit.session.recorded import answer_exchange
 from sttkit.session.state import State
 
 if TYPE_CHECKING:
@@ -76,6 +77,14 @@ class BatchExchange:
             return
         self._connection.note_request(request)
         if self._connection.door.refuse_if_told():
+            return
+        playing = self._connection.line.playing
+        if playing is not None:
+            part = playing.take_exchange(request)
+            if part is None:
+                self._answer(404, {"error": "the cassette has no such request"})
+            else:
+                answer_exchange(self._connection, part)
             return
         dialect = self._connection.line.dialect
         if dialect.health is not None and request.path == dialect.health[0]:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from websockets.frames import Close
+
 from sttkit.audio.locate import Locator, Span
 from sttkit.dialects.model import Message, Opening, View
 from sttkit.events import (
@@ -104,6 +106,10 @@ class Dialogue:
         if self._locator is not None:
             self._note_audio(self._locator.finish(), 0)
 
+    def reply_to(self, close: Close, payload: bytes) -> bytes:
+        """The client closes; returns the body of the close frame that answers it."""
+        return payload
+
     def _greet(self) -> None:
         faults = self.reach(Point.GREETING)
         if any(fault.id == "no-greeting" for fault in faults):
@@ -134,7 +140,7 @@ class Dialogue:
             self._hear_audio(event.pcm)
             return
         text = message if isinstance(message, str) else f"{len(message)} bytes"
-        what = _CONTROL[type(event)]
+        what = CONTROL[type(event)]
         self._connection.note("control", what=what, text=self._line.trace.redact(text[:500]))
         if isinstance(event, Keepalive):
             self._last_heard = self._connection.now()
@@ -375,13 +381,14 @@ class Dialogue:
         }
 
 
-_CONTROL: dict[type, str] = {
+CONTROL: dict[type, str] = {
     Config: "config",
     Keepalive: "keepalive",
     Flush: "flush",
     EndOfStream: "end",
     Unintelligible: "unintelligible",
 }
+"""Names of what a client says besides audio, as they are noted."""
 
 
 def _noted(said: Said) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from sttkit.audio.speech import Speech
 from sttkit.audio.synth import render
+from sttkit.cassette.reel import Playing
+from sttkit.cassette.tape import Tape
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError, unknown_name
 from sttkit.faults import Fault, Point
@@ -33,6 +35,7 @@ class Line:
         tracks: what is said, by name of the stream.
         trace: where everything is noted.
         rng: seeded; the only source of chance.
+        tape: a recording to be played, faults and all, in place of a healthy recogniser.
 
     Raises:
         UsageError: the script names an error that the dialect does not have.
@@ -45,12 +48,15 @@ class Line:
         tracks: Mapping[str, Speech],
         trace: Trace,
         rng: Random,
+        tape: Tape | None = None,
     ) -> None:
         self.script = script
         self.dialect = dialect
         self.tracks = dict(tracks)
         self.trace = trace
         self.rng = rng
+        self.tape = tape
+        self.playing = Playing(tape) if tape is not None else None
         for placed in script.placements():
             _check_error(placed.fault, dialect)
         self.plan = FaultPlan(script.placements())
@@ -73,12 +79,13 @@ class Line:
         faults = self.plan.due(
             Point.CONNECTING, number + 1, number, only=lambda fault: fault.id == fault_id
         )
-        if not faults:
+        if not faults and not (self.playing is not None and self.playing.take_blocked(fault_id)):
             return False
         self.attempts += 1
         self.trace.note("server", "attempt", number, outcome=fault_id)
         self.trace.note("server", "point", number, point=Point.CONNECTING.value, n=number + 1)
-        self.note_fault(faults[0], Point.CONNECTING, number + 1, number, None)
+        for fault in faults:
+            self.note_fault(fault, Point.CONNECTING, number + 1, number, None)
         return True
 
     def begin_attempt(self) -> tuple[int, list[Fault]]:
