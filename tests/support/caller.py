@@ -28,6 +28,7 @@ from websockets.protocol import State as ProtocolState
 from websockets.uri import parse_uri
 
 from sttkit import Placed, Script, Speech, script, speech
+from sttkit.cassette.tape import Tape
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Message
 from sttkit.events import Final, Interim, ServerEvent
@@ -80,6 +81,7 @@ class Stage:
         faults: of the script.
         said: what is said on the track ``main``.
         tracks: all tracks, if there are more than that one.
+        tape: a recording to be played.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Stage:
         tracks: Mapping[str, Speech] | None = None,
         played: Script | None = None,
         seed: int = 0,
+        tape: Tape | None = None,
     ) -> None:
         self.now = 1000.0
         self.dialect = load_dialect(dialect)
@@ -103,6 +106,7 @@ class Stage:
             tracks or {"main": self.script.speech},
             self.trace,
             Random(seed),
+            tape,
         )
         self.callers: list[Caller] = []
 

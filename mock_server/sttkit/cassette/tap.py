@@ -223,8 +223,7 @@ class _Frames:
             or opcode not in (_CONT, _TEXT, _BINARY, _CLOSE, _PING, _PONG)
             or masked != (self._side == "client")
             or (opcode >= _CLOSE and (not fin or size > 125))
-            or (opcode == _CONT) != bool(self._parts)
-            and opcode < _CLOSE
+            or ((opcode == _CONT) != bool(self._parts) and opcode < _CLOSE)
         )
         if wrong:
             return self._stray()

@@ -47,6 +47,7 @@ from sttkit.events import (
     ServerEvent,
     SpeechEnded,
     SpeechStarted,
+    Transcript,
     Unintelligible,
 )
 from sttkit.faults import Point
@@ -108,6 +109,7 @@ class Step:
         data: the bytes it carries.
         event: what a message means, as far as the dialect can tell.
         point: a named point that only the audio tells.
+        linger_us: of an end by FIN, how long after that the socket was gone.
     """
 
     place: int
@@ -118,6 +120,7 @@ class Step:
     data: bytes = b""
     event: ServerEvent | None = None
     point: Point | None = None
+    linger_us: int = 0
 
     @property
     def payload(self) -> Payload:
@@ -259,7 +262,7 @@ def _part(
         answer_after_us=max(0, after_us),
         body=body,
         is_websocket=one.is_websocket,
-        steps=tuple(_with_points(steps)),
+        steps=tuple(_with_points(steps, one.entries[-1].audio_us)),
         expected=tuple(compiler.expected),
         reply=compiler.reply,
         end=one.end,
@@ -282,6 +285,9 @@ class _Compiler:
         self._ended = False
         self._client_closed = False
         self._server_closed = False
+        self._last_of_server: AnyEntry | None = None
+        self._last_place = 0
+        self._is_shut = False
         self.steps: list[Step] = []
         self.expected: list[Expected] = []
         self.reply: Close | None = None
@@ -294,10 +300,11 @@ class _Compiler:
         elif isinstance(entry, End):
             self._end(place, entry)
         elif isinstance(entry, (Message, Ping, Pong, Close, Bytes, Fin)):
-            if entry.side == "client":
-                self._client(place, entry)
-            else:
+            if entry.side == "server":
+                self._last_of_server, self._last_place = entry, place
                 self._server(place, entry)
+            elif not self._is_shut:  # a server that has sent FIN hears nothing
+                self._client(place, entry)
 
     def _client(self, place: int, entry: Message | Ping | Pong | Close | Bytes | Fin) -> None:
         if isinstance(entry, Message):
@@ -330,6 +337,7 @@ class _Compiler:
             self._server_closed = True
         data = _data(self._cassette, entry, place) if isinstance(entry, Carrier) else b""
         step = self._step(place, entry, entry)
+        self._is_shut = self._is_shut or isinstance(entry, Fin)
         if isinstance(entry, Message):
             payload = replace(step, data=data).payload
             step = replace(step, event=self._dialect.explain(payload))
@@ -338,13 +346,20 @@ class _Compiler:
     def _end(self, place: int, entry: End) -> None:
         if entry.by == "client" or entry.how == "close":
             return  # whoever is closed closes; the state machine sees to it
-        cue: AnyEntry = entry
-        if entry.how == "silence" and self.steps:
-            # The line fell silent after the last that was heard of the server.
-            last = self.steps[-1]
-            self.steps.append(replace(last, place=place, entry=entry, data=b"", event=None))
-            return
-        self.steps.append(self._step(place, cue, entry))
+        if entry.how == "silence":
+            # The line fell silent after the last that was heard of the server, pongs included; what
+            # the client said then reached nobody.
+            self.expected = [one for one in self.expected if one.place < self._last_place]
+            if not self._is_shut:
+                self.steps.append(self._step(place, self._last_of_server or entry, entry))
+        elif entry.how == "fin" and self.steps and isinstance(self.steps[-1].entry, Fin):
+            self.steps[-1] = replace(self.steps[-1], entry=entry, linger_us=self._since_fin(entry))
+        else:
+            self.steps.append(self._step(place, entry, entry))
+
+    def _since_fin(self, entry: End) -> int:
+        assert self._last_of_server is not None
+        return entry.at_us - self._last_of_server.at_us
 
     def _step(
         self,
@@ -361,29 +376,57 @@ class _Compiler:
         )
 
 
-def _with_points(steps: list[Step]) -> Iterator[Step]:
-    """The steps, with the points between them that only the audio tells."""
-    speaking = False
-    idle = False
+def _with_points(steps: list[Step], audio_us: int) -> Iterator[Step]:
+    """The steps, with the points between them that only the audio tells.
+
+    ``audio_us`` is where the audio ended.
+    """
+    speaking = idle = False
     ended: Step | None = None
-    for index, step in enumerate(steps):
-        if not idle and step.audio_us > IDLE_AFTER_US and not speaking:
-            idle = True
-            said = steps[index - 1].said if index else 0
-            yield Step(step.place, IDLE_AFTER_US, said, 0, point=Point.IDLE)
+    said = 0
+    for step in steps:
         begins = isinstance(step.event, (SpeechStarted, Interim)) or (
             isinstance(step.event, Final) and bool(step.event.text)
         )
-        if begins and not speaking:
-            if ended is not None and step.audio_us > ended.audio_us:
-                middle = (ended.audio_us + step.audio_us) // 2
-                yield Step(step.place, middle, ended.said, 0, point=Point.BETWEEN_UTTERANCES)
+        if not idle and (begins or step.audio_us > IDLE_AFTER_US):
+            idle = True
+            at_us = min(IDLE_AFTER_US, step.audio_us)
+            yield Step(step.place, at_us, said, 0, point=Point.IDLE)
+        if ended is not None and (begins or step.audio_us >= audio_us):
+            begins_us = _time_us(step.event, begins=True) if begins else audio_us
+            yield _between(ended, step.place, step.audio_us, begins_us)
+            ended = None
+        if begins:
             speaking = True
-        if isinstance(step.event, SpeechEnded) or (
-            isinstance(step.event, Final) and step.event.endpoint
-        ):
+        elif speaking and isinstance(step.event, SpeechEnded):
             speaking, ended = False, step
+        if isinstance(step.event, Final) and step.event.endpoint:
+            speaking, ended = False, step
+        said = step.said
         yield step
+
+
+def _between(ended: Step, place: int, latest_us: int, begins_us: int | None) -> Step:
+    """The middle of the pause between two utterances, but not before the first was answered."""
+    ended_us = _time_us(ended.event, begins=False)
+    middle = (
+        (ended.audio_us + latest_us) // 2
+        if ended_us is None or begins_us is None
+        else (ended_us + begins_us) // 2
+    )
+    at_us = min(max(middle, ended.audio_us), latest_us)
+    return Step(place, at_us, ended.said, 0, point=Point.BETWEEN_UTTERANCES)
+
+
+def _time_us(event: ServerEvent | None, *, begins: bool) -> int | None:
+    """Where in the audio an event says that speech begins or ends; None if it does not say."""
+    if isinstance(event, (SpeechStarted, SpeechEnded)):
+        at = event.at
+    elif isinstance(event, Transcript):
+        at = event.start if begins else event.end
+    else:
+        return None
+    return round(at * 1e6) or None
 
 
 def word_of(event: ClientEvent) -> str | None:

@@ -198,7 +198,7 @@ class Playback(Dialogue):
         elif isinstance(entry, Fin):
             connection.finish(linger=None)
         elif isinstance(entry, End):
-            fail_as(connection, entry)
+            fail_as(connection, entry, step.linger_us)
 
     def _say_recorded(self, step: Step, entry: RecordedMessage) -> None:
         connection = self._connection
@@ -208,6 +208,8 @@ class Playback(Dialogue):
                 connection.note("sent", event="other", text=_start_of(step.payload))
             return
         self._step = step if event is step.event else None
+        if entry.frames and self._step is not None:
+            connection.fragment_next(entry.frames)
         if isinstance(event, Ready) and not self._ready:
             self._greet()
             return
@@ -217,8 +219,6 @@ class Playback(Dialogue):
             self._said_utterances += 1
         about = isinstance(event, (Transcript, SpeechStarted, SpeechEnded))
         number = max(0, self._said_utterances - 1)
-        if entry.frames and self._step is not None:
-            connection.fragment_next(entry.frames)
         if isinstance(event, (SessionEnded, Ready)):
             self._say_message(Said(event), [])
         else:

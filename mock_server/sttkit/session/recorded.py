@@ -8,7 +8,6 @@ from websockets.datastructures import Headers
 
 from sttkit.cassette.model import End, Pairs
 from sttkit.cassette.tape import Part
-from sttkit.session.effects import LINGER_S
 from sttkit.session.handshake import phrase_of
 
 if TYPE_CHECKING:
@@ -18,26 +17,26 @@ if TYPE_CHECKING:
 _OWN_HEADERS = frozenset(
     {
         "connection",
-        "content-length",
         "date",
-        "keep-alive",
         "sec-websocket-accept",
         "sec-websocket-extensions",
         "sec-websocket-protocol",
-        "transfer-encoding",
         "upgrade",
     }
 )
 
 
-def fail_as(connection: Connection, end: End | None) -> None:
+def fail_as(connection: Connection, end: End | None, linger_us: int = 0) -> None:
     """End a connection as ``end`` says, where its server ended it; else leave it as it is."""
     how = end.how if end is not None and end.by == "server" else None
     if how in ("reset", "refused", "unknown-host"):
         # A connection that was refused cannot be refused any more once it is there.
         connection.reset()
     elif how == "fin":
-        connection.finish(linger=LINGER_S)
+        if linger_us:
+            connection.finish(linger=linger_us * 1e-6)
+        else:
+            connection.drop("fin")
     elif how in ("silence", "no-answer"):
         connection.go_dark()
 
@@ -76,7 +75,7 @@ def answer_exchange(connection: Connection, part: Part) -> None:
         retry_after=retry_after,
         **({} if part.is_websocket else {"batch": True}),
     )
-    connection.emit(_head(part) + part.body)
+    connection.emit(_answer_bytes(part))
     how = part.end.how if part.end is not None else "answered"
     if how in ("reset", "fin", "silence"):
         fail_as(connection, part.end)
@@ -84,18 +83,22 @@ def answer_exchange(connection: Connection, part: Part) -> None:
         connection.drop("close")
 
 
-def _head(part: Part) -> bytes:
-    """The head of an answer; as long as it was said to be, even if less of it came."""
+def _answer_bytes(part: Part) -> bytes:
+    """An answer as it was, chunked if it was; its length as it was said, even if less came."""
     response = part.response
     assert response is not None
-    length = _number(response.headers, "content-length")
-    whole = len(part.body) if length is None else int(length)
+    chunked = any(
+        name.lower() == "transfer-encoding" and "chunked" in value.lower()
+        for name, value in response.headers
+    )
     lines = [f"HTTP/1.1 {response.status} {response.reason or phrase_of(response.status)}"]
-    lines += [
-        f"{name}: {value}" for name, value in response.headers if name.lower() not in _OWN_HEADERS
-    ]
-    lines += [f"Content-Length: {whole}", "Connection: close", "", ""]
-    return "\r\n".join(lines).encode("latin-1", "replace")
+    lines += [f"{name}: {value}" for name, value in response.headers]
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+    if not chunked:
+        return head + part.body
+    body = b"%x\r\n%b\r\n" % (len(part.body), part.body) if part.body else b""
+    is_whole = part.end is None or part.end.how in ("answered", "status", "close")
+    return head + body + (b"0\r\n\r\n" if is_whole else b"")
 
 
 def _number(headers: Pairs, name: str) -> float | None:
