@@ -28,6 +28,7 @@ from websockets.protocol import State as ProtocolState
 from websockets.uri import parse_uri
 
 from sttkit import Placed, Script, Speech, script, speech
+from sttkit.cassette.tape import Tape
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Message
 from sttkit.events import Final, Interim, ServerEvent
@@ -82,6 +83,7 @@ class Stage:
         said: what is said on the track ``main``.
         tracks: all tracks, if there are more than that one.
         engine: a recogniser whose answers the test gives, by `Caller.answer`.
+        tape: a recording to be played.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Stage:
         played: Script | None = None,
         engine: Engine | None = None,
         seed: int = 0,
+        tape: Tape | None = None,
     ) -> None:
         self.now = 1000.0
         self.dialect = load_dialect(dialect)
@@ -107,6 +110,7 @@ class Stage:
             self.trace,
             Random(seed),
             engine,
+            tape,
         )
         self.callers: list[Caller] = []
 

@@ -10,6 +10,7 @@ from random import Random
 from typing import Protocol
 
 from sttkit.audio.speech import Speech
+from sttkit.cassette.tape import Tape
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError
 from sttkit.scripting.model import Script
@@ -133,13 +134,15 @@ class FakeServer:
         *,
         tracks: Mapping[str, Speech] | None = None,
         engine: Attended | None = None,
+        tape: Tape | None = None,
         host: str = LOOPBACK,
         port: int = 0,
     ) -> Listener:
         """A new listener that plays ``script``.
 
         ``tracks`` is what may be said, by name of the stream (default: the script's speech as
-        ``main``). With an ``engine`` none of it is: the engine recognises what the client sends.
+        ``main``). With an ``engine`` none of it is: the engine recognises what the client sends;
+        ``tape`` is a recording that is played instead.
 
         Raises:
             UsageError: the address cannot be listened on.
@@ -151,6 +154,7 @@ class FakeServer:
             self.trace,
             Random(script.seed),
             engine,
+            tape,
         )
         listener = Listener(line, self._ssl, engine.attend if engine is not None else None)
         await listener.start(host, port)

@@ -41,7 +41,7 @@ class LineKeeper:
         """Start the script over: connections from now on are written into ``trace``."""
         old = self.line
         rng = Random(old.script.seed)
-        self.line = Line(old.script, old.dialect, old.tracks, trace, rng, old.engine)
+        self.line = Line(old.script, old.dialect, old.tracks, trace, rng, old.engine, old.tape)
 
     def open_connections(self) -> int:
         """Connections that the client still holds, as far as this side would notice their end."""

@@ -20,6 +20,7 @@ from sttkit.recogniser import Recogniser, Said
 from sttkit.session.ear import pieces
 from sttkit.session.engine import Answer, Begin, End, Engine, Failure, Hear
 from sttkit.session.handshake import RETRY_AFTER_S, phrase_of, request_of
+from sttkit.session.recorded import answer_exchange
 from sttkit.session.state import State
 
 if TYPE_CHECKING:
@@ -84,6 +85,14 @@ class BatchExchange:
             return
         self._connection.note_request(request)
         if self._connection.door.refuse_if_told():
+            return
+        playing = self._connection.line.playing
+        if playing is not None:
+            part = playing.take_exchange(request)
+            if part is None:
+                self._answer(404, {"error": "the cassette has no such request"})
+            else:
+                answer_exchange(self._connection, part)
             return
         dialect = self._connection.line.dialect
         engine = self._connection.line.engine

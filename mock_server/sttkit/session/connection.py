@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from websockets.frames import Close, Frame, Opcode
 
+from sttkit.cassette.tape import Part
 from sttkit.dialects.model import Message, Opening, Request
 from sttkit.faults import Family, Fault, Point
 from sttkit.session.actions import Action, Drop, Reset, Resume, Send, Shut, StopReading
@@ -32,6 +33,8 @@ from sttkit.session.frames import (
 )
 from sttkit.session.handshake import noted_request
 from sttkit.session.line import Line
+from sttkit.session.playback import Playback
+from sttkit.session.recorded import fail_as
 from sttkit.session.state import TRANSITIONS, State
 
 CLOSE_TIMEOUT_S = 2.0
@@ -65,6 +68,7 @@ class Connection:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_ids = itertools.count()
         self._piece_bytes: int | None = None
+        self._next_frames: tuple[int, ...] = ()
         self.door: Door = Door(self)
         self._frames: ClientFrames | None = None
         self._dialogue: Dialogue | None = None
@@ -81,6 +85,9 @@ class Connection:
         self.number, faults = line.begin_attempt()
         for fault in faults:
             self.apply(fault)
+        silent = line.playing.take_silent() if line.playing is not None and not faults else None
+        if silent is not None:
+            fail_as(self, silent.end)
 
     # --- what a shell calls ---------------------------------------------------------------
 
@@ -149,6 +156,11 @@ class Connection:
         return self.state is State.OPEN
 
     @property
+    def is_closing(self) -> bool:
+        """Whether a close frame was sent or received."""
+        return self.state is State.CLOSING
+
+    @property
     def sees_end(self) -> bool:
         """Whether the client holds the connection, or this side would not notice that it left."""
         return self._reads and self.state is not State.DARK and not self._client_left
@@ -176,7 +188,8 @@ class Connection:
         """Send a whole message; False if the connection does not take any more."""
         if self.state is not State.OPEN:
             return False
-        self.emit(message_bytes(message))
+        frames, self._next_frames = self._next_frames, ()
+        self.emit(message_bytes(message, frames))
         return True
 
     def ask(self, work: Work, then: Callable[[Answer], None]) -> None:
@@ -184,8 +197,12 @@ class Connection:
         assert self._questions is not None
         self._questions.ask(work, then)
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Begin the close handshake (RFC 6455, 7.1.2)."""
+    def fragment_next(self, frames: tuple[int, ...]) -> None:
+        """Send the next message in frames of these payload sizes."""
+        self._next_frames = frames
+
+    def close(self, code: int | None, reason: str = "") -> None:
+        """Begin the close handshake (RFC 6455, 7.1.2); without a code, the frame is empty."""
         if self.state is State.OPEN:
             self._send_close(code, reason)
             self._enter(State.CLOSING)
@@ -196,9 +213,9 @@ class Connection:
         if self.state in (State.HEAD, State.OPEN, State.CLOSING):
             apply_to(self, fault)
 
-    def _send_close(self, code: int, reason: str) -> None:
-        self.note("close-sent", code=code, reason=reason)
-        self.emit(close_bytes(close_payload(code, reason)))
+    def _send_close(self, code: int | None, reason: str) -> None:
+        self.note("close-sent", code=1005 if code is None else code, reason=reason)
+        self.emit(close_bytes(b"" if code is None else close_payload(code, reason)))
 
     # --- receiving ------------------------------------------------------------------------
 
@@ -221,12 +238,19 @@ class Connection:
         self._batch = BatchExchange(self)
         self._batch.receive(head)
 
-    def become_open(self, frames: ClientFrames, opening: Opening | None) -> None:
-        """The handshake was answered with 101; without an opening there is nobody to talk."""
+    def become_open(
+        self, frames: ClientFrames, opening: Opening | None, part: Part | None = None
+    ) -> None:
+        """The handshake was answered with 101; without an opening there is nobody to talk.
+
+        ``part`` is a recorded interaction to be played.
+        """
         self._enter(State.OPEN)
         self._frames = frames
         if opening is not None:
-            self._dialogue = Dialogue(self, opening)
+            self._dialogue = (
+                Dialogue(self, opening) if part is None else Playback(self, opening, part)
+            )
             self._dialogue.begin()
 
     def note_request(self, request: Request) -> None:
@@ -269,13 +293,15 @@ class Connection:
     def _receive_close(self, payload: bytes) -> None:
         close = Close.parse(payload)
         self.note("close-received", code=close.code, reason=close.reason)
+        # 5.5.1: "the endpoint typically echos the status code it received"
+        reply = payload if self._dialogue is None else self._dialogue.reply_to(close, payload)
         if self.state is State.CLOSING:
             self.drop("close")
+        if self.state is not State.OPEN:
             return
         faults: list[Fault] = []
         if self._dialogue is not None and not self._ignore_close:
             faults = self._dialogue.reach(Point.CLOSING)
-        reply = payload  # 5.5.1: "the endpoint typically echos the status code it received"
         for fault in faults:
             if fault.id == "close":
                 code, reason = close_of(fault)

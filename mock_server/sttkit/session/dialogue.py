@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from websockets.frames import Close
+
 from sttkit.dialects.model import Message, Opening, View
 from sttkit.events import (
     Audio,
@@ -32,7 +34,7 @@ from sttkit.events import (
     Usage,
 )
 from sttkit.faults import Family, Fault, Point
-from sttkit.recogniser import Reached, Said
+from sttkit.recogniser import Reached, Recogniser, Said
 from sttkit.session.ear import Ear, EngineEar, KnownSpeech
 from sttkit.session.engine import Failure
 from sttkit.session.messages import malformed
@@ -102,8 +104,17 @@ class Dialogue:
     def _make_ear(self) -> Ear:
         engine = self._line.engine
         if engine is None:
-            return KnownSpeech(self._connection, self._facts, self._say_all)
+            recogniser = Recogniser(
+                self._line.tracks,
+                signals_end=self._facts.signals_end,
+                answers_empty_flush=self._facts.answers_empty_flush,
+            )
+            return KnownSpeech(self._connection, recogniser, self._say_all)
         return EngineEar(self._connection, engine, self._facts, self._say_all, self._fail)
+
+    def reply_to(self, close: Close, payload: bytes) -> bytes:
+        """The client closes; returns the body of the close frame that answers it."""
+        return payload
 
     def _greet(self) -> None:
         faults = self.reach(Point.GREETING)
@@ -136,7 +147,7 @@ class Dialogue:
                 self._ear.hear(event.pcm, self._rate)
             return
         text = message if isinstance(message, str) else f"{len(message)} bytes"
-        what = _CONTROL[type(event)]
+        what = CONTROL[type(event)]
         self._connection.note("control", what=what, text=self._line.trace.redact(text[:500]))
         if isinstance(event, Keepalive):
             self._last_heard = self._connection.now()
@@ -363,13 +374,14 @@ class Dialogue:
         }
 
 
-_CONTROL: dict[type, str] = {
+CONTROL: dict[type, str] = {
     Config: "config",
     Keepalive: "keepalive",
     Flush: "flush",
     EndOfStream: "end",
     Unintelligible: "unintelligible",
 }
+"""Names of what a client says besides audio, as they are noted."""
 
 
 def _noted(said: Said) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from websockets.http11 import Request as UpgradeRequest
 from websockets.protocol import SEND_EOF
 from websockets.server import ServerProtocol
 
-from sttkit.dialects.model import Refusal
+from sttkit.cassette.tape import Part
+from sttkit.dialects.model import Opening, Refusal
 from sttkit.faults import Fault
 from sttkit.session.frames import ClientFrames
 from sttkit.session.handshake import (
@@ -20,6 +21,7 @@ from sttkit.session.handshake import (
     refusal_of,
     request_of,
 )
+from sttkit.session.recorded import add_recorded_headers, answer_upgrade
 
 if TYPE_CHECKING:
     from sttkit.session.connection import Connection
@@ -79,6 +81,16 @@ class Door:
         if self.refuse_if_told():
             return
         opening = connection.line.dialect.open(request)
+        part: Part | None = None
+        if connection.line.playing is not None:
+            part = connection.line.playing.take_handshake(request)
+            if part is None:
+                self._refuse(404, "the cassette has no further session")
+                return
+            if not answer_upgrade(connection, part):
+                return
+            if isinstance(opening, Refusal):  # whoever was let in then is let in now
+                opening = Opening({}, connection.line.dialect.rate_of({}))
         if isinstance(opening, Refusal):
             self._refuse(opening.status, opening.message)
             return
@@ -89,6 +101,8 @@ class Door:
         if wrong:
             del response.headers["Sec-WebSocket-Accept"]
             response.headers["Sec-WebSocket-Accept"] = WRONG_ACCEPT
+        if part is not None:
+            add_recorded_headers(response.headers, part)
         self._protocol.send_response(response)
         connection.note("response", status=response.status_code)
         for data in self._protocol.data_to_send():
@@ -98,7 +112,7 @@ class Door:
             connection.drop("close")
             return
         # Nobody who checks the answer talks to us after a wrong one.
-        connection.become_open(ClientFrames(self._protocol), None if wrong else opening)
+        connection.become_open(ClientFrames(self._protocol), None if wrong else opening, part)
 
     def _refuse(self, status: int, message: str, extra: Extra = ()) -> None:
         connection = self._connection

@@ -63,20 +63,24 @@ class KnownSpeech:
 
     Args:
         connection: whose line knows the tracks.
-        facts: about the provider.
+        recogniser: says what it hears in that.
         say: called with what is recognised.
+        found: called with where arriving audio was found, before what is recognised in it.
     """
 
-    def __init__(self, connection: Connection, facts: Facts, say: Say) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        recogniser: Recogniser,
+        say: Say,
+        found: Callable[[list[Span]], None] = lambda spans: None,
+    ) -> None:
         self._connection = connection
         self._line = connection.line
+        self._recogniser = recogniser
         self._say = say
+        self._found = found
         self._locator: Locator | None = None
-        self._recogniser = Recogniser(
-            self._line.tracks,
-            signals_end=facts.signals_end,
-            answers_empty_flush=facts.answers_empty_flush,
-        )
 
     def objection(self, config: Mapping[str, object], rate: int) -> str | None:
         return None
@@ -109,6 +113,7 @@ class KnownSpeech:
 
     def _hear(self, spans: list[Span], size: int) -> None:
         self._note(spans, size)
+        self._found(spans)
         for span in spans:
             self._say(self._recogniser.hear(span))
 

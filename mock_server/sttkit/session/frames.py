@@ -100,11 +100,28 @@ class ClientFrames:
         return self._protocol.close_sent if self._protocol.parser_exc is not None else None
 
 
-def message_bytes(message: Message) -> bytes:
-    """A whole message in one frame; text may hold what is no valid UTF-8."""
+def message_bytes(message: Message, frames: tuple[int, ...] = ()) -> bytes:
+    """A whole message, in one frame or in ``frames`` of such payload sizes (5.4).
+
+    Text may hold what is no valid UTF-8.
+    """
     if isinstance(message, str):
-        return _serialized(Opcode.TEXT, message.encode("utf-8", "surrogatepass"))
-    return _serialized(Opcode.BINARY, message)
+        opcode, payload = Opcode.TEXT, message.encode("utf-8", "surrogatepass")
+    else:
+        opcode, payload = Opcode.BINARY, message
+    if len(frames) < 2 or sum(frames) != len(payload):
+        return _serialized(opcode, payload)
+    out = b""
+    for index, size in enumerate(frames):
+        piece, payload = payload[:size], payload[size:]
+        last = index == len(frames) - 1
+        out += Frame(Opcode.CONT if index else opcode, piece, fin=last).serialize(mask=False)
+    return out
+
+
+def ping_bytes(payload: bytes) -> bytes:
+    """A ping (5.5.2)."""
+    return _serialized(Opcode.PING, payload)
 
 
 def pong_bytes(payload: bytes) -> bytes:

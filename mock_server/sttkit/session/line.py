@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from sttkit.audio.speech import Speech
 from sttkit.audio.synth import render
+from sttkit.cassette.reel import Playing
+from sttkit.cassette.tape import Tape
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError, unknown_name
 from sttkit.faults import Fault, Point
@@ -36,6 +38,7 @@ class Line:
         rng: seeded; the only source of chance.
         engine: a real recogniser that hears the audio; None: what is recognised follows from the
             tracks.
+        tape: a recording to be played, faults and all, in place of a healthy recogniser.
 
     Raises:
         UsageError: the script names an error that the dialect does not have.
@@ -49,6 +52,7 @@ class Line:
         trace: Trace,
         rng: Random,
         engine: Engine | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self.script = script
         self.dialect = dialect
@@ -56,6 +60,8 @@ class Line:
         self.trace = trace
         self.rng = rng
         self.engine = engine
+        self.tape = tape
+        self.playing = Playing(tape) if tape is not None else None
         for placed in script.placements():
             _check_error(placed.fault, dialect)
         self.plan = FaultPlan(script.placements())
@@ -78,12 +84,13 @@ class Line:
         faults = self.plan.due(
             Point.CONNECTING, number + 1, number, only=lambda fault: fault.id == fault_id
         )
-        if not faults:
+        if not faults and not (self.playing is not None and self.playing.take_blocked(fault_id)):
             return False
         self.attempts += 1
         self.trace.note("server", "attempt", number, outcome=fault_id)
         self.trace.note("server", "point", number, point=Point.CONNECTING.value, n=number + 1)
-        self.note_fault(faults[0], Point.CONNECTING, number + 1, number, None)
+        for fault in faults:
+            self.note_fault(fault, Point.CONNECTING, number + 1, number, None)
         return True
 
     def begin_attempt(self) -> tuple[int, list[Fault]]:

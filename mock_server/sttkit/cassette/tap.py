@@ -1,0 +1,325 @@
+"""From the bytes on a connection to the entries of a cassette, without touching either.
+
+    tap = Tap(writer.open(at_us, origin))
+    tap.receive("client", data, at_us)      # as they pass
+    tap.receive("server", data, at_us)
+    tap.shut("server", at_us)               # FIN, while the other direction goes on
+    tap.ended("reset", "client", at_us)     # how the transport ended
+
+A tap sees one connection, in the order in which its owner saw the bytes. What RFC 6455 does not
+allow is kept as bytes, and so is everything behind it in that direction.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
+
+import h11
+
+from sttkit.cassette.model import How, Pairs, Side
+from sttkit.cassette.writing import InteractionWriter
+
+Transport = Literal["fin", "reset", "silence"]
+"""How a transport can end."""
+
+_TEXT, _BINARY, _CONT, _CLOSE, _PING, _PONG = 1, 2, 0, 8, 9, 10
+MAX_HEAD_BYTES = 65_536
+
+
+class Tap:
+    """Listens in on one connection.
+
+    Args:
+        writer: of the interaction.
+    """
+
+    def __init__(self, writer: InteractionWriter) -> None:
+        self._writer = writer
+        self._heads: dict[Side, bytearray] = {"client": bytearray(), "server": bytearray()}
+        self._frames: dict[Side, _Frames] = {}
+        self._exchange: _Exchange | None = None
+        self._is_upgrade = False
+        self._status: int | None = None
+        self._closed: list[Side] = []
+        self._shut: list[Side] = []
+        self._is_over = False
+
+    def receive(self, side: Side, data: bytes, at_us: int) -> None:
+        """Bytes passed, sent by ``side``."""
+        if self._exchange is not None:
+            self._exchange.receive(side, data, at_us)
+        elif side in self._frames:
+            self._frames[side].receive(data, at_us)
+        else:
+            self._receive_head(side, data, at_us)
+
+    def shut(self, side: Side, at_us: int) -> None:
+        """``side`` sent FIN, and the other direction goes on."""
+        if not self._is_over and side not in self._shut:
+            self._shut.append(side)
+            self._writer.fin(at_us, side)
+
+    def ended(self, how: Transport, by: Side, at_us: int) -> None:
+        """The transport ended: ``by`` sent FIN first or RST, or fell silent."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._writer.end(at_us, *self._ending(how, by))
+
+    def _ending(self, how: Transport, by: Side) -> tuple[How, Side]:
+        if how == "fin" and len(set(self._closed)) == 2:
+            return "close", self._closed[0]
+        if self._status is not None and self._is_upgrade and self._status != 101 and how == "fin":
+            return "status", "server"
+        if self._exchange is not None and self._exchange.is_answered and how == "fin":
+            return "answered", by
+        if how == "silence" and self._status is None:
+            return "no-answer", "server"
+        return how, by
+
+    def _receive_head(self, side: Side, data: bytes, at_us: int) -> None:
+        head = self._heads[side]
+        head += data
+        end = head.find(b"\r\n\r\n")
+        if end < 0:
+            if len(head) > MAX_HEAD_BYTES:
+                self._frames[side] = _Frames(self, side, is_stray=True)
+                self._frames[side].receive(bytes(head), at_us)
+            return
+        whole, rest = bytes(head[: end + 4]), bytes(head[end + 4 :])
+        if side == "client":
+            self._request(whole, rest, at_us)
+        else:
+            self._response(whole, rest, at_us)
+
+    def _request(self, head: bytes, rest: bytes, at_us: int) -> None:
+        line, headers = _parsed(head)
+        method, _, target = line.partition(" ")
+        target = target.rpartition(" ")[0] or target
+        self._is_upgrade = any(n.lower() == "upgrade" and "websocket" in v for n, v in headers)
+        try:
+            split = urlsplit(target)
+            path, query = split.path, parse_qsl(split.query, keep_blank_values=True)
+        except ValueError:
+            path, query = target, []
+        self._writer.request(at_us, method, path, query, headers)
+        if not self._is_upgrade:
+            self._exchange = _Exchange(self._writer)
+            self._exchange.begin(head + rest, at_us)
+        else:
+            self._frames["client"] = _Frames(self, "client")
+            if rest:
+                self._frames["client"].receive(rest, at_us)
+
+    def _response(self, head: bytes, rest: bytes, at_us: int) -> None:
+        line, headers = _parsed(head)
+        _, _, said = line.partition(" ")
+        code, _, reason = said.partition(" ")
+        self._status = int(code) if code.isdecimal() and 100 <= int(code) <= 999 else 999
+        self._writer.response(at_us, self._status, reason, headers)
+        if self._status == 101:
+            self._frames["server"] = _Frames(self, "server")
+            if rest:
+                self._frames["server"].receive(rest, at_us)
+            return
+        # An answer that is no upgrade: what follows is its body, as long as it comes.
+        self._frames["server"] = _Frames(self, "server", is_body=True)
+        if rest:
+            self._frames["server"].receive(rest, at_us)
+
+    # --- what the parsers say -------------------------------------------------------------
+
+    def on_message(
+        self, side: Side, opcode: int, data: bytes, frames: list[int], at_us: int
+    ) -> bool:
+        """A whole message; false if it is no valid text."""
+        if opcode == _BINARY:
+            self._writer.message(at_us, side, data, frames)
+            return True
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            return False
+        self._writer.message(at_us, side, text, frames)
+        return True
+
+    def on_control(self, side: Side, opcode: int, data: bytes, at_us: int) -> bool:
+        """A control frame; false if it is not valid."""
+        if opcode == _PING:
+            self._writer.ping(at_us, side, data)
+        elif opcode == _PONG:
+            self._writer.pong(at_us, side, data)
+        else:
+            if len(data) == 1:
+                return False
+            try:
+                reason = data[2:].decode()
+            except UnicodeDecodeError:
+                return False
+            code = int.from_bytes(data[:2], "big") if data else None
+            if code == 1005:  # forbidden on the wire, and the sign for an empty body here
+                return False
+            self._writer.close(at_us, side, code, reason)
+            self._closed.append(side)
+        return True
+
+    def on_stray(self, side: Side, data: bytes, at_us: int) -> None:
+        """Bytes that are no frame."""
+        self._writer.stray(at_us, side, data)
+
+    def on_body(self, side: Side, data: bytes, at_us: int) -> None:
+        """A piece of a body."""
+        self._writer.body(at_us, side, data)
+
+
+class _Frames:
+    """Takes one direction apart (RFC 6455, 5.2)."""
+
+    def __init__(
+        self, tap: Tap, side: Side, *, is_stray: bool = False, is_body: bool = False
+    ) -> None:
+        self._tap = tap
+        self._side: Side = side
+        self._buffer = bytearray()
+        self._parts: list[bytes] = []
+        self._opcode = 0
+        self._raw = bytearray()
+        """The frames of the message that is being gathered."""
+        self._is_stray = is_stray
+        self._is_body = is_body
+
+    def receive(self, data: bytes, at_us: int) -> None:
+        if self._is_body:
+            self._tap.on_body(self._side, data, at_us)
+            return
+        if self._is_stray:
+            self._tap.on_stray(self._side, data, at_us)
+            return
+        self._buffer += data
+        while self._take_frame(at_us):
+            pass
+        if self._is_stray and self._buffer:
+            rest, self._buffer = bytes(self._raw + self._buffer), bytearray()
+            self._tap.on_stray(self._side, rest, at_us)
+
+    def _take_frame(self, at_us: int) -> bool:
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return False
+        fin, opcode = bool(buffer[0] & 0x80), buffer[0] & 0x0F
+        masked, size = bool(buffer[1] & 0x80), buffer[1] & 0x7F
+        at = 2
+        if size > 125:
+            width = 2 if size == 126 else 8
+            if len(buffer) < 2 + width:
+                return False
+            size = int.from_bytes(buffer[2 : 2 + width], "big")
+            if size < 126 or (width == 8 and not 65_535 < size < 1 << 63):
+                return self._stray()
+            at += width
+        wrong = (
+            buffer[0] & 0x70
+            or opcode not in (_CONT, _TEXT, _BINARY, _CLOSE, _PING, _PONG)
+            or masked != (self._side == "client")
+            or (opcode >= _CLOSE and (not fin or size > 125))
+            or ((opcode == _CONT) != bool(self._parts) and opcode < _CLOSE)
+        )
+        if wrong:
+            return self._stray()
+        end = at + 4 * masked + size
+        if len(buffer) < end:
+            return False
+        data = bytes(buffer[end - size : end])
+        if masked:
+            data = _unmasked(data, bytes(buffer[at : at + 4]))
+        frame = bytes(buffer[:end])
+        if opcode >= _CLOSE:
+            if not self._tap.on_control(self._side, opcode, data, at_us):
+                return self._stray()
+            del buffer[:end]
+            return True
+        if opcode != _CONT:
+            self._opcode = opcode
+        if fin:
+            whole = b"".join([*self._parts, data])
+            sizes = [*map(len, self._parts), len(data)] if self._parts else []
+            if not self._tap.on_message(self._side, self._opcode, whole, sizes, at_us):
+                return self._stray()
+            self._parts.clear()
+            self._raw.clear()
+        else:
+            self._parts.append(data)
+            self._raw += frame
+        del buffer[:end]
+        return True
+
+    def _stray(self) -> bool:
+        self._is_stray = True
+        return False
+
+
+class _Exchange:
+    """A plain HTTP request and its answer."""
+
+    def __init__(self, writer: InteractionWriter) -> None:
+        self._writer = writer
+        self._requests = h11.Connection(h11.SERVER)
+        self._answers = h11.Connection(h11.CLIENT)
+        self._is_stray = False
+        self.is_answered = False
+
+    def begin(self, data: bytes, at_us: int) -> None:
+        self.receive("client", data, at_us)
+
+    def receive(self, side: Side, data: bytes, at_us: int) -> None:
+        if self._is_stray:
+            self._writer.stray(at_us, side, data)
+            return
+        parser = self._requests if side == "client" else self._answers
+        try:
+            parser.receive_data(data)
+            while True:
+                event = parser.next_event()
+                if event is h11.NEED_DATA or event is h11.PAUSED:
+                    return
+                self._take(side, event, at_us)
+        except (h11.RemoteProtocolError, h11.LocalProtocolError):
+            self._is_stray = True
+            self._writer.stray(at_us, side, data)
+
+    def _take(self, side: Side, event: object, at_us: int) -> None:
+        if isinstance(event, h11.Request):
+            # The parser of the answer has to know what was asked.
+            self._answers.send(event)
+        elif isinstance(event, h11.Response):
+            headers = _pairs(event.headers.raw_items())
+            self._writer.response(at_us, event.status_code, event.reason.decode("latin-1"), headers)
+        elif isinstance(event, h11.Data):
+            self._writer.body(at_us, side, bytes(event.data))
+            if side == "client":
+                self._answers.send(event)
+        elif isinstance(event, h11.EndOfMessage):
+            if side == "client":
+                self._answers.send(h11.EndOfMessage())
+            else:
+                self.is_answered = True
+
+
+def _parsed(head: bytes) -> tuple[str, Pairs]:
+    first, *rest = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+    pairs = [line.partition(":") for line in rest]
+    return first, tuple((name, value.strip()) for name, _, value in pairs)
+
+
+def _pairs(items: object) -> Pairs:
+    assert isinstance(items, list)
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in items)
+
+
+def _unmasked(data: bytes, mask: bytes) -> bytes:
+    if not data:
+        return b""
+    repeated = (mask * (len(data) // 4 + 1))[: len(data)]
+    whole = int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")
+    return whole.to_bytes(len(data), "big")

@@ -1,0 +1,306 @@
+"""Writing a cassette as it happens.
+
+    writer = CassetteWriter(Header(version=VERSION, dialect="deepgram"), file.write, put_aside)
+    one = writer.open(at_us, "wss://api.deepgram.com")
+    one.request(at_us, "GET", "/v1/listen", query, headers)
+    one.response(at_us, 101, "Switching Protocols", headers)
+    one.message(at_us, "client", pcm)           # bytes: binary, str: text
+    one.message(at_us, "server", '{"type":"Results"}')
+    one.close(at_us, "client", 1000, "")
+    one.end(at_us, "close", "client")
+    writer.settle()                              # before the file is flushed
+
+Everything is handed to ``write`` at once, as whole lines in their order, except that messages of
+audio are gathered into runs of at most a second. So who flushes after a `settle` each second loses
+at most the last second in a crash: bytes kept aside must reach the disk before the lines do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from msgspec import UNSET, UnsetType
+
+from sttkit.cassette.ear import Ear
+from sttkit.cassette.format import MAX_INTERACTIONS, carried, line_of
+from sttkit.cassette.model import (
+    AnyEntry,
+    Audio,
+    Body,
+    Bytes,
+    Close,
+    End,
+    Fin,
+    Header,
+    How,
+    Message,
+    Open,
+    Pairs,
+    Ping,
+    Pong,
+    Request,
+    Response,
+    Side,
+    query_of,
+)
+from sttkit.cassette.raw import dialect_of
+from sttkit.dialects.model import Dialect
+from sttkit.dialects.model import Message as Payload
+from sttkit.dialects.model import Request as DialectRequest
+from sttkit.errors import UsageError
+from sttkit.events import Audio as HeardAudio
+
+RUN_US = 1_000_000
+"""How long a run of audio may last."""
+RUN_MESSAGES = 100
+
+_TEXTUAL = ("json", "text/", "x-www-form-urlencoded", "xml")
+
+
+class Guard(Protocol):
+    """Keeps secrets out of what is written (see `sttkit.cassette.redact`)."""
+
+    def entry(self, entry: AnyEntry) -> AnyEntry:
+        """``entry`` without secrets."""
+        ...
+
+    def aside(self, data: bytes) -> bytes:
+        """Bytes to be kept beside the cassette, without secrets; as long as before."""
+        ...
+
+    def line(self, line: bytes) -> None:
+        """A last look at a line.
+
+        Raises:
+            UsageError: there is still a secret in it.
+        """
+
+
+class CassetteWriter:
+    """Writes one cassette.
+
+    Args:
+        header: the first line; it says what becomes of the audio.
+        write: takes whole lines for the cassette.
+        put_aside: takes bytes for the file beside it, one behind the other.
+        guard: keeps secrets out; None trusts the data (it was made by the kit itself).
+
+    Raises:
+        UsageError: the header names a dialect that there is not.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        write: Callable[[bytes], object],
+        put_aside: Callable[[bytes], object],
+        guard: Guard | None = None,
+    ) -> None:
+        self.header = header
+        self.dialect: Dialect = dialect_of(header.dialect, header.sample_rate)
+        self._write = write
+        self._put_aside = put_aside
+        self._guard = guard
+        self._aside_bytes = 0
+        self._open: list[InteractionWriter] = []
+        self._count = 0
+        self.write(header)
+
+    def open(self, at_us: int, origin: str = "") -> InteractionWriter:
+        """A connection is tried.
+
+        Raises:
+            UsageError: the cassette is full.
+        """
+        if self._count >= MAX_INTERACTIONS:
+            raise UsageError(f"more than {MAX_INTERACTIONS} interactions in one cassette")
+        interaction = InteractionWriter(self, self._count)
+        self._count += 1
+        self._open.append(interaction)
+        self.write(Open(interaction=interaction.number, at_us=at_us, origin=origin))
+        return interaction
+
+    def settle(self) -> None:
+        """Write the runs of audio that are being gathered."""
+        for interaction in self._open:
+            interaction.settle()
+
+    def write(self, item: AnyEntry | Header) -> None:
+        """Write a line."""
+        if self._guard is not None and not isinstance(item, Header):
+            item = self._guard.entry(item)
+        line = line_of(item)
+        if self._guard is not None:
+            self._guard.line(line)
+        self._write(line)
+
+    def put_aside(self, data: bytes) -> int:
+        """Keep bytes beside the cassette; returns where they begin."""
+        if self._guard is not None:
+            data = self._guard.aside(data)
+        offset = self._aside_bytes
+        self._aside_bytes += len(data)
+        self._put_aside(data)
+        return offset
+
+    def is_over(self, interaction: InteractionWriter) -> None:
+        """Forget an interaction that has ended."""
+        self._open.remove(interaction)
+
+
+class InteractionWriter:
+    """Writes what happens on one connection; times are microseconds since the cassette began.
+
+    Attributes:
+        number: of the interaction, from 0.
+    """
+
+    def __init__(self, writer: CassetteWriter, number: int) -> None:
+        self.number = number
+        self._writer = writer
+        self._ear = Ear(writer.dialect)
+        self._run: _Run | None = None
+        self._textual_body = True
+
+    @property
+    def audio_us(self) -> int:
+        """The audio position."""
+        return self._ear.position_us
+
+    def request(
+        self, at_us: int, method: str, path: str, query: Iterable[tuple[str, str]], headers: Pairs
+    ) -> None:
+        """The client's request; ``query`` decoded, in its order."""
+        pairs = tuple(query)
+        lower = {name.lower(): value for name, value in headers}
+        self._ear.knock(DialectRequest(method, path, query_of(pairs), lower))
+        kind = lower.get("content-type", "").lower()
+        self._textual_body = any(part in kind for part in _TEXTUAL)
+        self._put(Request, at_us, method=method, path=path, query=pairs, headers=headers)
+
+    def response(self, at_us: int, status: int, reason: str = "", headers: Pairs = ()) -> None:
+        """The server's answer."""
+        self._put(Response, at_us, status=status, reason=reason, headers=headers)
+
+    def body(self, at_us: int, side: Side, data: bytes) -> None:
+        """A piece of a body, unchunked. A client's that is no text counts as audio."""
+        if side == "client" and not self._textual_body:
+            if self._writer.header.audio == "kept":
+                fields: dict[str, object] = {"blob": (self._writer.put_aside(data), len(data))}
+            else:  # a body is a file, not PCM: noise of the same shape cannot replace it
+                fields = {"size": len(data)}
+            self._put(Body, at_us, side=side, **fields)
+            return
+        self._put(Body, at_us, side=side, **self._carried(data, text=True))
+
+    def message(self, at_us: int, side: Side, data: Payload, frames: Sequence[int] = ()) -> None:
+        """A whole message, when its last frame was seen; ``frames`` if there was more than one."""
+        opcode = "text" if isinstance(data, str) else "binary"
+        payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        frames = tuple(frames) if len(frames) > 1 else ()
+        if side == "client" and isinstance(self._ear.hear(data), HeardAudio) and payload:
+            self._audio(at_us, opcode, payload, frames)
+            return
+        fields = self._carried(payload, text=isinstance(data, str))
+        self._put(Message, at_us, side=side, opcode=opcode, frames=frames, **fields)
+
+    def ping(self, at_us: int, side: Side, data: bytes) -> None:
+        """A ping frame."""
+        self._put(Ping, at_us, side=side, **self._carried(data, text=False))
+
+    def pong(self, at_us: int, side: Side, data: bytes) -> None:
+        """A pong frame."""
+        self._put(Pong, at_us, side=side, **self._carried(data, text=False))
+
+    def close(self, at_us: int, side: Side, code: int | None, reason: str = "") -> None:
+        """A close frame; no code (or 1005, which stands for none) if its body was empty."""
+        self._put(Close, at_us, side=side, code=None if code == 1005 else code, reason=reason)
+
+    def stray(self, at_us: int, side: Side, data: bytes) -> None:
+        """Bytes that are no HTTP and no frame."""
+        self._put(Bytes, at_us, side=side, **self._carried(data, text=False))
+
+    def fin(self, at_us: int, side: Side) -> None:
+        """A side shut its direction, and the connection goes on."""
+        self._put(Fin, at_us, side=side)
+
+    def end(self, at_us: int, how: How, by: Side) -> None:
+        """The connection ended."""
+        self._put(End, at_us, how=how, by=by)
+        self._writer.is_over(self)
+
+    def settle(self) -> None:
+        """Write the run of audio that is being gathered."""
+        run, self._run = self._run, None
+        if run is not None:
+            self._writer.write(run.entry(self.number))
+
+    def _audio(self, at_us: int, opcode: str, payload: bytes, frames: tuple[int, ...]) -> None:
+        offset: int | UnsetType = UNSET
+        if self._writer.header.audio != "dropped":
+            offset = self._writer.put_aside(payload)
+        run = self._run
+        if run is None or frames or not run.takes(at_us, opcode, offset):
+            self.settle()
+            run = self._run = _Run(at_us, opcode, offset, frames)
+        run.add(at_us, len(payload), self._ear.position_us)
+        if frames:
+            self.settle()
+
+    def _carried(self, data: bytes, *, text: bool) -> dict[str, object]:
+        return carried(data, text=text, put_aside=self._writer.put_aside)
+
+    def _put(self, kind: Callable[..., AnyEntry], at_us: int, **fields: Any) -> None:
+        self.settle()
+        self._writer.write(
+            kind(interaction=self.number, at_us=at_us, audio_us=self._ear.position_us, **fields)
+        )
+
+
+class _Run:
+    """Messages of audio that will be one entry."""
+
+    def __init__(
+        self, at_us: int, opcode: str, offset: int | UnsetType, frames: tuple[int, ...]
+    ) -> None:
+        self._at_us = self._last_us = at_us
+        self._opcode = opcode
+        self._offset = offset
+        self._frames = frames
+        self._sizes: list[int] = []
+        self._gaps: list[int] = []
+        self._bytes = 0
+        self._position_us = 0
+
+    def takes(self, at_us: int, opcode: str, offset: int | UnsetType) -> bool:
+        """Whether a message belongs to this run."""
+        return (
+            opcode == self._opcode
+            and at_us - self._at_us < RUN_US
+            and len(self._sizes) < RUN_MESSAGES
+            # Another interaction may have put something in between.
+            and (isinstance(self._offset, UnsetType) or offset == self._offset + self._bytes)
+        )
+
+    def add(self, at_us: int, size: int, position_us: int) -> None:
+        """One message more."""
+        if self._sizes:
+            self._gaps.append(at_us - self._last_us)
+        self._sizes.append(size)
+        self._bytes += size
+        self._last_us = at_us
+        self._position_us = position_us
+
+    def entry(self, number: int) -> Audio:
+        """The whole run."""
+        return Audio(
+            interaction=number,
+            at_us=self._at_us,
+            audio_us=self._position_us,
+            opcode="text" if self._opcode == "text" else "binary",
+            sizes=tuple(self._sizes),
+            gaps_us=tuple(self._gaps),
+            offset=self._offset,
+            frames=self._frames,
+        )

@@ -1,0 +1,1 @@
+"""Where cassettes are put in: files on a disk, and what plays them."""
