@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sttkit.laws.batch import budget_is_kept, final_statuses_are_final
+from itertools import pairwise
+
+from sttkit.laws.batch import budget_is_kept, calls, final_statuses_are_final
 from sttkit.laws.budget import (
     budget_of,
     least_used,
@@ -26,6 +28,8 @@ from sttkit.laws.streams import NEVER, Stream
 NOT_RETRYABLE_SINCE = (1, 6, 10)
 FIRST_WAIT_S = 0.1
 WAIT_SLACK_S = 0.5
+UNDERCUT_S = 0.05
+"""So much too early is rounding."""
 
 
 def transient_failures_are_retried(run: Run) -> Judgement:
@@ -234,6 +238,30 @@ def finals_refill_the_budget(run: Run) -> Judgement:
     )
 
 
+def retry_after_is_heeded(run: Run) -> Judgement:
+    judged: list[Judgement] = []
+    for stream in run.history.streams:
+        for failure in stream.failures:
+            again = stream.next_attempt(failure.order)
+            if failure.retry_after is not None and again is not None:
+                judged.append(
+                    _is_heeded(failure.what, failure.at, failure.retry_after, again.began)
+                )
+    for _, tries in calls(run):
+        for earlier, later in pairwise(tries):
+            if earlier.retry_after is not None:
+                what = earlier.failed or "the answer"
+                judged.append(_is_heeded(what, earlier.at, earlier.retry_after, later.at))
+    return overall(judged, otherwise="no answer with Retry-After was followed by another attempt")
+
+
+def _is_heeded(what: str, at: float, asked: float, again: float) -> Judgement:
+    if again - at >= asked - UNDERCUT_S:
+        return passed()
+    expected = f"no attempt within {secs(asked)} of {what}, as Retry-After asks"
+    return broken(expected, f"one after {secs(again - at)}", again)
+
+
 def _index(stream: Stream, failure: Failure) -> int:
     return next(i for i, c in enumerate(stream.connections) if c.number == failure.conn)
 
@@ -290,5 +318,13 @@ LAWS = (
         "A failure that would exceed the budget if the finals before it did not count.",
         finals_refill_the_budget,
         since=(1, 0, 21),
+    ),
+    Law(
+        "RETRY-10",
+        "should",
+        "The Retry-After of an answer 429 or 503 is not undercut.",
+        "Coming back too early is what turns a quota into a ban, and an overload into an outage.",
+        "The time from such an answer to the next attempt, of streams and of recognize().",
+        retry_after_is_heeded,
     ),
 )
