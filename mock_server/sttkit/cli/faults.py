@@ -34,13 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
             ("fault", "family", "what the client sees"),
         )
         print_rows([(point.value, text) for point, text in POINTS.items()], ("point", "when"))
-        actions = [
-            (
-                f"{name}=<{ACTION_PARAMETERS[name].name}>" if name in ACTION_PARAMETERS else name,
-                text,
-            )
-            for name, text in ACTIONS.items()
-        ]
+        parameters = {name: f"=<{p.name}>" for name, p in ACTION_PARAMETERS.items()}
+        actions = [(name + parameters.get(name, ""), text) for name, text in ACTIONS.items()]
         print_rows(actions, ("action", "what the application does"))
         return 0
     kind = kind_of(chosen("fault", arguments.id, [kind.id for kind in CATALOGUE]))

@@ -72,7 +72,7 @@ class Settling:
         elif record.kind == "action" and record.data["action"] == "pause":
             if record.data["value"] >= LONG_PAUSE_S:
                 self._doubt(record.at, position)
-                self._patient_until += record.data["value"]
+                self._patient_until = record.at + record.data["value"] + self._patience
         elif record.kind == "close-sent" and self._limited:
             self._doubt(record.at, position)
         elif record.kind == "error" and self._broken is not None and not self._reported:
@@ -95,7 +95,7 @@ class Settling:
     def _doubt(self, at: float, position: float) -> None:
         """From now on only a later final tells that the stream still hears."""
         self._broken = (at, position)
-        self._patient_until = at + self._patience
+        self._patient_until = max(self._patient_until, at + self._patience)
         self._later_final, self._closed, self._reported = None, False, False
 
     def settled(self, now: float) -> bool:

@@ -37,6 +37,7 @@ def tracks_of(script: Script, limits: Limits) -> dict[str, Speech]:
     """
     kinds = [placed.fault.kind for placed in script.placements()]
     blows = sum(kind.breaks or kind.deaf for kind in kinds)
+    blows += any(kind.id == "session-limit" for kind in kinds)
     blows += sum(step.do == "pause" and step.value >= LONG_PAUSE_S for step in script.client)
     encore = min(_MAX_ENCORE_S, blows * limits.recovery + _SPARE_S)
     encore += script.lasting("burst")

@@ -19,7 +19,6 @@ class Try:
 
     at: float
     failed: str | None
-    retry_after: float | None = None
 
     @property
     def status(self) -> int | None:
@@ -56,15 +55,12 @@ def calls(run: Run) -> list[tuple[Record, list[Try]]]:
 
 
 def _try(connection: Connection) -> Try:
-    waits = (r.data.get("retry_after") for r in connection.of("response"))
-    retry_after = next((float(seconds) for seconds in waits if seconds is not None), None)
     for record in connection.of("fault"):
         if record.data.get("breaks"):
-            failed = str(record.data["fault"]).replace("batch-http", "http")
-            return Try(connection.began, failed, retry_after)
+            return Try(connection.began, str(record.data["fault"]).replace("batch-http", "http"))
     for record in connection.of("response"):
         if record.data["status"] >= 400:
-            return Try(connection.began, f"http={record.data['status']}", retry_after)
+            return Try(connection.began, f"http={record.data['status']}")
     return Try(connection.began, None)
 
 

@@ -14,11 +14,7 @@ _SAYS_WHY = re.compile(r"channel|stereo|mono\b", re.IGNORECASE)
 
 def other_forms_are_converted(run: Run) -> Judgement:
     return overall(
-        (
-            _is_converted(run, stream)
-            for stream in run.history.streams
-            if stream.actions("input", "stereo")
-        ),
+        (_is_converted(run, stream) for stream in run.history.streams if stream.in_other_form),
         otherwise="all audio was mono at the plugin's rate",
     )
 

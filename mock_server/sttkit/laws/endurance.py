@@ -6,10 +6,9 @@ from collections import Counter
 from typing import Any
 
 from sttkit.laws.budget import budget_of, surely_resets
-from sttkit.laws.judging import count, overall, secs
+from sttkit.laws.judging import count, overall
 from sttkit.laws.model import Judgement, Law, Run, broken, inapplicable, passed, unexercised
 from sttkit.laws.streams import Stream
-from sttkit.trace import Record
 
 ROUTINE_CLOSES = 20
 RECONNECTS = 50

@@ -6,6 +6,8 @@ from sttkit.laws.model import Run
 
 _MOST = 2
 _LONG = 160
+_SAYS_LITTLE = (" waits at asyncio", "_metrics_task", "Application.", "waits at aiohttp/")
+"""Tasks that wait inside a library, or for the stream like everybody else."""
 
 
 def where_it_waits(run: Run, since: float) -> str:
@@ -22,5 +24,4 @@ def where_it_waits(run: Run, since: float) -> str:
 
 def _telling(tasks: list[str]) -> list[str]:
     """The tasks that say most: the plugin's own before those of the framework and the clients."""
-    known = ("RecognizeStream._metrics", "tee", "Application.")
-    return sorted(tasks, key=lambda task: any(name in task for name in known))[:_MOST]
+    return sorted(tasks, key=lambda task: any(sign in task for sign in _SAYS_LITTLE))[:_MOST]

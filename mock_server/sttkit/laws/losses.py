@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from sttkit.laws.connections import Connection
 from sttkit.laws.evidence import where_it_waits
@@ -40,7 +41,7 @@ def _with_ledger(stream: Stream, judgement: Judgement) -> Judgement:
 def _reconnects(stream: Stream) -> list[tuple[Connection, Connection]]:
     """Sessions that heard audio, each with the session before it."""
     heard = [c for c in stream.connections if c.ready is not None and heard_of(stream, c)]
-    return list(zip(heard, heard[1:], strict=False))
+    return list(pairwise(heard))
 
 
 def _loses_little(
@@ -86,12 +87,12 @@ def _is_bounded(run: Run, stream: Stream, connection: Connection, fault: Record)
     sign = stream.notice_of(connection, order)
     given_up = min(sign.at if sign is not None else float("inf"), stream.watch_end)
     for record in history.of("blocked"):
-        began = record.at - float(record.data["seconds"])
+        seconds = float(record.data["seconds"])
         scripted = stream.actions("block-loop")
-        if fault.at <= began <= given_up and record.data["seconds"] > run.limits.blocked:
-            if not scripted:
-                observed = f"{secs(record.data['seconds'])} in {record.data.get('where')}"
-                return broken("pushing never blocks", observed, record.at)
+        unread = fault.at <= record.at - seconds <= given_up
+        if unread and seconds > run.limits.blocked and not scripted:
+            observed = f"{secs(seconds)} in {record.data.get('where')}"
+            return broken("pushing never blocks", observed, record.at)
     if sign is not None and sign.at - fault.at <= limit:
         return passed()
     looks = [r for r in stream.of("holding") if history.order(r) > order and r.at <= given_up]

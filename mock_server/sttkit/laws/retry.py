@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-from sttkit.laws.batch import budget_is_kept, calls, final_statuses_are_final
+from sttkit.laws.batch import budget_is_kept, final_statuses_are_final
 from sttkit.laws.budget import (
     budget_of,
     least_used,
@@ -244,22 +242,15 @@ def retry_after_is_heeded(run: Run) -> Judgement:
         for failure in stream.failures:
             again = stream.next_attempt(failure.order)
             if failure.retry_after is not None and again is not None:
-                judged.append(
-                    _is_heeded(failure.what, failure.at, failure.retry_after, again.began)
-                )
-    for _, tries in calls(run):
-        for earlier, later in pairwise(tries):
-            if earlier.retry_after is not None:
-                what = earlier.failed or "the answer"
-                judged.append(_is_heeded(what, earlier.at, earlier.retry_after, later.at))
+                judged.append(_is_heeded(failure, failure.retry_after, again.began))
     return overall(judged, otherwise="no answer with Retry-After was followed by another attempt")
 
 
-def _is_heeded(what: str, at: float, asked: float, again: float) -> Judgement:
-    if again - at >= asked - UNDERCUT_S:
+def _is_heeded(failure: Failure, asked: float, again: float) -> Judgement:
+    if again - failure.at >= asked - UNDERCUT_S:
         return passed()
-    expected = f"no attempt within {secs(asked)} of {what}, as Retry-After asks"
-    return broken(expected, f"one after {secs(again - at)}", again)
+    expected = f"no attempt within {secs(asked)} of {failure.what}, as Retry-After asks"
+    return broken(expected, f"one after {secs(again - failure.at)}", again)
 
 
 def _index(stream: Stream, failure: Failure) -> int:
@@ -324,7 +315,7 @@ LAWS = (
         "should",
         "The Retry-After of an answer 429 or 503 is not undercut.",
         "Coming back too early is what turns a quota into a ban, and an overload into an outage.",
-        "The time from such an answer to the next attempt, of streams and of recognize().",
+        "The time from such an answer to the next attempt.",
         retry_after_is_heeded,
     ),
 )

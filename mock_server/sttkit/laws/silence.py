@@ -64,17 +64,14 @@ def stalls_are_noticed(run: Run) -> Judgement:
 def _stall_is_noticed(run: Run, stream: Stream, connection: Connection, fault: Record) -> Judgement:
     history, limit = run.history, run.limits.recovery
     order = history.order(fault)
-    kept_back = [
-        r for r in connection.of("withheld") if history.order(r) > order and r.data.get("text")
-    ]
+    after = [r for r in connection.of("withheld") if history.order(r) > order]
+    kept_back = [r for r in after if r.data.get("text")]
     if len(kept_back) < _SPEECH_WORDS:
         return unexercised("nothing was said after the server stalled")
     sign = stream.notice_of(connection, order)
     told = _logged(run, order)
-    if any(
-        r is not None and r.at - fault.at <= limit and r.at <= stream.watch_end
-        for r in (sign, told)
-    ):
+    until = min(fault.at + limit, stream.watch_end)
+    if any(r is not None and r.at <= until for r in (sign, told)):
         return passed()
     watched = stream.watch_end - fault.at
     if watched < limit - WATCH_SLACK_S:

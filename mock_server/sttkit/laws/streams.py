@@ -27,8 +27,8 @@ NEVER = 1 << 60
 WATCH_SLACK_S = 0.25
 """A run that was watched up to so much less than a limit was watched up to the limit."""
 
-BREATH_S = 1.0
-"""A longer gap between two pushes is not audio that keeps coming."""
+BREATH_S = 3.0
+"""A longer gap between two pushes is not audio that keeps coming; a burst runs ahead by less."""
 
 WORD_SLACK_S = 0.02
 """So much more than half of a word must have been pushed before it counts as said."""
@@ -90,6 +90,11 @@ class Stream:
     def calls(self, *names: str) -> tuple[Record, ...]:
         """Calls that returned, by name."""
         return tuple(r for r in self.of("call") if r.data["name"] in names)
+
+    @property
+    def in_other_form(self) -> bool:
+        """Whether its audio was pushed in another form than the plugin's, to be converted."""
+        return bool(self.actions("input", "stereo"))
 
     def actions(self, *names: str) -> tuple[Record, ...]:
         """Actions of the script that began."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from sttkit.laws.judging import overall, secs
-from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
+from sttkit.laws.model import Judgement, Law, Run, broken, passed, unexercised
 from sttkit.laws.streams import Stream, text_of
 from sttkit.laws.words import words_of
 from sttkit.trace import Record
@@ -14,13 +14,12 @@ BACKWARDS_S = 0.1
 END_SLACK_S = 0.5
 """Ends are told less exactly than starts: some include the pause behind the speech."""
 _AHEAD_S = 1.0
-"""How far a time may lie ahead of all audio: rounding, and outages that are counted in."""
 _NOT_REAL_PACE = ("burst", "block-loop", "end-at-once")
 
 
 def times_go_forward(run: Run) -> Judgement:
     if run.history.lies("times"):
-        return unclear("the script made the server lie about times")
+        return unexercised("the script made the server lie about times")
     return overall(
         (_go_forward(run, stream) for stream in run.history.streams),
         otherwise="no stream was opened",
@@ -50,9 +49,7 @@ def _go_forward(run: Run, stream: Stream) -> Judgement:
         start = float(after.data["start"])
         if start < earliest:
             expected = f"a start after the reconnect of {secs(earliest)} or more"
-            return broken(
-                expected, f"{secs(start)}, in the midst of what was said before", after.at
-            )
+            return broken(expected, secs(start), after.at)
     return passed()
 
 
@@ -72,11 +69,13 @@ def _flaw(stream: Stream, event: Record) -> Judgement | None:
             return broken("times in seconds", repr(value), event.at)
         if not math.isfinite(value) or value < 0:
             return broken("times in seconds, 0 or more", f"{value}", event.at)
-    assert isinstance(start, (int, float)) and isinstance(end, (int, float))
+    assert isinstance(start, (int, float))
+    assert isinstance(end, (int, float))
     if end < start:
         return broken("an end no earlier than the start", f"{secs(start)} to {secs(end)}", event.at)
-    # Time passed, or audio pushed faster than that: nothing can have been said later.
-    latest = max(event.at - stream.opened.at, stream.pushed_by(event.at)) + _AHEAD_S
+    # The base class takes audio that waited for a connection for audio of when it was connected:
+    # so a time may lie ahead, but by no more than all that was pushed. Milliseconds do.
+    latest = event.at - stream.opened.at + stream.pushed_by(event.at) + _AHEAD_S
     if start > latest:
         observed = f"{secs(start)}, when the stream was {secs(event.at - stream.opened.at)} old"
         return broken("times in seconds since the stream began", observed, event.at)

@@ -42,6 +42,8 @@ def _adds_up(run: Run, stream: Stream) -> Judgement:
     for value, at in values:
         if not value >= 0 or math.isinf(value):
             return broken("usage of 0 s or more", f"{value} s", at)
+    if stream.in_other_form:
+        return unexercised("the audio had to be converted")
     ended = stream.ended_by_itself
     if ended is None or ended.data["how"] != "stop":
         return unexercised("the stream did not come to its own end, so its last usage may be lost")

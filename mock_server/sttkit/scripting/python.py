@@ -16,7 +16,7 @@ import json
 
 from sttkit.audio.speech import PAUSE_S, Speech, silence, speech, to_items
 from sttkit.faults import Placed
-from sttkit.scripting.model import Cue, Network, Script, Step
+from sttkit.scripting.model import Network, Script, Step
 
 _LINE = 90
 
