@@ -33,7 +33,7 @@ client
 stream              a stream was opened
 push                ``track``, ``start``, ``end`` of the audio frames pushed in one go
 call                ``name`` flush, end_input, aclose …, ``took``, ``error``: a call that returned
-action              ``action``: a client action of the script begins
+action              ``action``: a client action of the script begins; ``value`` of its parameter
 event               ``type`` and the fields of a SpeechEvent
 error               an ``error`` event: ``recoverable`` and the error's facts
 metrics             ``audio_duration`` and more of a metrics_collected event
@@ -44,6 +44,9 @@ census              what is still there: tasks, descriptors, threads, sessions
 loop-error          the event loop's exception handler was called
 blocked             the loop stood still: ``seconds`` and ``where``
 busy                the loop never rested: ``seconds``, or ``where`` if time stood still meanwhile
+waiting             something does not happen (``why``): ``tasks`` of the plugin, where each waits
+holding             what a stream in use holds: ``tasks``, ``connections``, ``objects`` that grow in
+                    number, and ``audio_s`` in memory; ``sessions`` so far
 batch               a recognize() call returned: ``text`` or the error's facts
 ==================  ==============================================================================
 """

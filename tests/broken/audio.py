@@ -6,8 +6,11 @@ import asyncio
 import time
 from collections import deque
 
+from livekit import rtc
 from livekit.agents import stt
 from livekit.agents.metrics import STTMetrics
+
+from sttkit.controls import wire
 
 from .base import Stream, breaks
 
@@ -66,6 +69,59 @@ class SlowStarter(Stream):
         fresh = asyncio.get_running_loop().time() < self.ready_at + 1.0
         if self.sessions == 1 or not fresh:
             await super()._send_audio(ws, pcm)
+
+
+@breaks("AUDIO-4", "close=1011@mid-utterance")
+class Forgetter(Stream):
+    """Throws away the two seconds of audio before a reconnect, which it had not sent yet."""
+
+    held: deque[bytes]
+
+    def _begin_session(self):
+        super()._begin_session()
+        self.held = deque()
+
+    async def _send_audio(self, ws, pcm):
+        self.held.append(pcm)
+        if len(self.held) > 100:
+            await super()._send_audio(ws, self.held.popleft())
+
+    async def _hang_up(self, ws, transport, *, in_order):
+        if in_order:
+            for pcm in self.held:
+                await super()._send_audio(ws, pcm)
+        await super()._hang_up(ws, transport, in_order=in_order)
+
+
+@breaks("AUDIO-5", "none@idle+stereo")
+class OneEared(Stream):
+    """Sends the samples of both channels one after the other, and calls it mono."""
+
+    async def _feed(self, ws):
+        async for item in self._input_ch:
+            if isinstance(item, rtc.AudioFrame):
+                await self._send_audio(ws, item.data.tobytes())
+                self._count(item.duration)
+            else:
+                await self._send_flush(ws)
+        self._session_end_sent = True
+        await self._send(ws, wire.END)
+
+
+@breaks("AUDIO-5:rate", "none@idle+input=48000")
+class RateBlind(Stream):
+    """Takes audio of any sample rate for its own."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._needed_sr = None
+
+
+@breaks("AUDIO-6", "stop-reading@mid-utterance.2+burst=60")
+class Hoarding(Stream):
+    """Sends no pings, so that audio piles up for ever before a server that does not read."""
+
+    heartbeat = None
 
 
 @breaks("USAGE-1", "none@idle")

@@ -214,3 +214,29 @@ class Contagious(STT):
                 raise
 
     stream_class = _Stream
+
+
+@breaks("CLOSE-13", "session-limit=30@upgraded:each+long-call=1600")
+class Caretaker(Stream):
+    """Starts a watch over each session, and lets none of them go."""
+
+    def _begin_session(self):
+        super()._begin_session()
+        self.watches = [*getattr(self, "watches", []), asyncio.create_task(self._watch_over())]
+
+    async def _watch_over(self):
+        await asyncio.sleep(36_000)
+
+    async def aclose(self):
+        for watch in self.watches:
+            watch.cancel()
+        await super().aclose()
+
+
+@breaks("CLOSE-13:objects", "session-limit=30@upgraded:each+long-call=1600")
+class Historian(Stream):
+    """Keeps every connection that it ever had."""
+
+    async def _greet(self, ws, deadline):
+        self.past = [*getattr(self, "past", []), ws]
+        await super()._greet(ws, deadline)

@@ -85,3 +85,37 @@ class Unobservant(Stream):
 
     def _stalled(self):
         pass
+
+
+@breaks("LIVE-7", "none@between-utterances+pause=180")
+class Unkept(Stream):
+    """Sends nothing to keep a muted session open, and takes the idle close for the end."""
+
+    keepalive = NEVER
+
+    def _lost(self, kind, data, reason):
+        self.idle = reason == "idle"
+        return super()._lost(kind, data, reason)
+
+    async def _run(self):
+        self.idle = False
+        try:
+            await super()._run()
+        except APIError:
+            if not self.idle:
+                raise
+
+
+@breaks("LIVE-8", "session-limit=180@upgraded:each+pause=3700")
+class Counting(Stream):
+    """Counts drops over its whole life, and gives up after as many as there are retries."""
+
+    drops = 0
+
+    async def _run(self):
+        try:
+            await super()._run()
+        except APIError as error:
+            self.drops += 1
+            error.retryable = self.drops <= self._conn_options.max_retry
+            raise

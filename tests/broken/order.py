@@ -99,9 +99,14 @@ class Tongueless(Stream):
 
 @breaks("ORDER-8", "reset@mid-utterance.2")
 class RunOn(Stream):
-    """Takes what is said after a break for the rest of the utterance that was cut."""
+    """Takes all that is said after a break for the rest of the utterance that was cut."""
+
+    cut = False
 
     def _broken(self, error):
-        speaking, self._speaking = self._speaking, False
+        self.cut = self._speaking
         super()._broken(error)
-        self._speaking = speaking
+
+    def _end_speech(self):
+        if not self.cut:
+            super()._end_speech()

@@ -12,7 +12,7 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "faults",
         help="what can go wrong, and at which points",
-        description="Faults for scripts and case ids: fault[=param]@point[.n][+action]*",
+        description="Faults for scripts and case ids: fault[=param]@point[.n][+action[=param]]*",
         allow_abbrev=False,
     )
     parser.add_argument("id", nargs="?", metavar="ID", help="one fault in full, such as close")
@@ -22,7 +22,7 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List faults, points and actions, or tell one fault in full."""
     from sttkit.faults import CATALOGUE, POINTS, FaultKind, kind_of
-    from sttkit.scripting.model import ACTIONS
+    from sttkit.scripting.model import ACTION_PARAMETERS, ACTIONS
 
     def spelled(kind: FaultKind) -> str:
         parameter = kind.parameter
@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
             ("fault", "family", "what the client sees"),
         )
         print_rows([(point.value, text) for point, text in POINTS.items()], ("point", "when"))
-        print_rows(list(ACTIONS.items()), ("action", "what the application does"))
+        parameters = {name: f"=<{p.name}>" for name, p in ACTION_PARAMETERS.items()}
+        actions = [(name + parameters.get(name, ""), text) for name, text in ACTIONS.items()]
+        print_rows(actions, ("action", "what the application does"))
         return 0
     kind = kind_of(chosen("fault", arguments.id, [kind.id for kind in CATALOGUE]))
     facts = [

@@ -53,9 +53,23 @@ _HEALTHY = (
     "none@mid-utterance.2+close-http-session",
     "none@mid-utterance.2+aclose+second-stream",
     "none@mid-utterance.2+cancel-consumer+new-stream-after",
+    # Audio in another form than the plugin's.
+    "none@idle+input=48000",
+    "none@idle+input=8000",
+    "none@idle+stereo",
+    # A caller who is muted for minutes, from the beginning or in mid-call.
+    "none@before-audio+pause=180",
+    "none@between-utterances+pause=180",
 )
 
 _COMBINED = (
+    # An hour in which the server closes each session after three minutes, with speech and without;
+    # and fifty reconnects in half an hour.
+    "session-limit=180@upgraded:each+long-call=3700",
+    "session-limit=180@upgraded:each+pause=3700",
+    "session-limit=30@upgraded:each+long-call=1600",
+    # Much audio for a server that does not read it.
+    "stop-reading@mid-utterance.2+burst=60",
     # The line never heals: the budget of retries has to end it.
     "refused@connecting:each",
     "http=503@connecting:each",
@@ -166,6 +180,10 @@ _REAL_TIME_ONLY_WITH_ACTION = frozenset({"half-open", "stop-reading", "stall"})
 """Deaf lines that take a client's heartbeat (a minute) to notice: too dear in real time alone."""
 
 
+_REAL_TIME_LIMIT_S = 20.0
+"""Pauses, calls and bursts that last longer are left out of real time: it would take that long."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """What a check can play at a target.
@@ -268,4 +286,12 @@ def _possible(case: Case, dialect: Dialect, scope: Scope) -> bool:
             and point not in (Point.AFTER_END, Point.AFTER_END_ANSWER, Point.CLOSING)
         ):
             return False
+    if scope.world == "loopback" and _lasts(case) > _REAL_TIME_LIMIT_S:
+        return False
     return scope.updates or "update-options" not in case.actions
+
+
+def _lasts(case: Case) -> float:
+    """How long the application's pauses, calls and bursts make a case, seconds."""
+    script = case.script()
+    return sum(script.lasting(action) for action in ("pause", "long-call", "burst"))

@@ -14,20 +14,24 @@ from typing import Any
 from sttkit.driver.application import Application, start_stream
 from sttkit.driver.tracks import SECOND
 from sttkit.driver.waiting import call_now
+from sttkit.scripting.model import ACTION_PARAMETERS, Step
 
-PAUSE_S = 0.6
 NAP_S = 1.0
 BLOCK_S = 0.3
-BURST_S = 1.0
 BURST_AFTER_BLOCK_S = 0.8
 
 
-def perform(app: Application, action: str) -> None:
-    """Do the action of this name and note that it begins, unless it cannot be exercised."""
-    if action == "update-options" and not app.bench.target.updates:
+def perform(app: Application, step: Step) -> None:
+    """Do a step's action and note that it begins, unless it cannot be exercised."""
+    if step.do == "update-options" and not app.bench.target.updates:
         return
-    app.bench.trace.note("client", "action", None, app.name, action=action)
-    ACTION_TABLE[action](app)
+    act = ACTION_TABLE[step.do]
+    if step.do in ACTION_PARAMETERS:
+        app.bench.trace.note("client", "action", None, app.name, action=step.do, value=step.value)
+        act(app, step.value)
+    else:
+        app.bench.trace.note("client", "action", None, app.name, action=step.do)
+        act(app)
 
 
 def flush(app: Application) -> None:
@@ -36,9 +40,9 @@ def flush(app: Application) -> None:
         app.flush()
 
 
-def pause(app: Application) -> None:
-    """Say nothing at all for a while."""
-    app.hold(PAUSE_S)
+def pause(app: Application, seconds: float) -> None:
+    """Push nothing at all for a while, as for a caller who is muted."""
+    app.hold(seconds)
 
 
 def end(app: Application) -> None:
@@ -114,9 +118,9 @@ def block_loop(app: Application) -> None:
     app.push(BURST_AFTER_BLOCK_S)
 
 
-def burst(app: Application) -> None:
-    """Push a second of audio in one go."""
-    app.push(BURST_S)
+def burst(app: Application, seconds: float) -> None:
+    """Push much audio in one go."""
+    app.push(seconds)
 
 
 def end_at_once(app: Application) -> None:
@@ -130,7 +134,22 @@ def close_http_session(app: Application) -> None:
     app.start(app.bench.close_http())
 
 
-ACTION_TABLE: Mapping[str, Callable[[Application], None]] = {
+def long_call(app: Application, seconds: float) -> None:
+    """Go on until the call has lasted so long; it is muted but for an utterance now and then."""
+    app.stretch(seconds)
+
+
+def foreign_rate(app: Application, rate: float) -> None:
+    """Push audio of this sample rate."""
+    app.sample_at(round(rate))
+
+
+def stereo(app: Application) -> None:
+    """Push audio of two channels."""
+    app.double_channels()
+
+
+ACTION_TABLE: Mapping[str, Callable[..., None]] = {
     "flush": flush,
     "pause": pause,
     "end": end,
@@ -145,4 +164,7 @@ ACTION_TABLE: Mapping[str, Callable[[Application], None]] = {
     "burst": burst,
     "end-at-once": end_at_once,
     "close-http-session": close_http_session,
+    "long-call": long_call,
+    "input": foreign_rate,
+    "stereo": stereo,
 }

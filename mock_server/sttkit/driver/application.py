@@ -17,9 +17,11 @@ from sttkit.audio.synth import render
 from sttkit.driver.bench import Bench
 from sttkit.driver.collect import STREAM, Collector, did_not_return
 from sttkit.driver.cues import Cues, breaks_connection
-from sttkit.driver.microphone import FRAME_S, Microphone
+from sttkit.driver.holding import Holding
+from sttkit.driver.microphone import COARSE_FRAME_S, Microphone
 from sttkit.driver.settling import Settling
-from sttkit.driver.tracks import MAIN
+from sttkit.driver.stuck import READER, note_waiting
+from sttkit.driver.tracks import CALL_RHYTHM_S, MAIN
 from sttkit.driver.waiting import abandon, call, call_now
 from sttkit.driver.watchdog import LoopBroken
 from sttkit.errors import TargetError
@@ -32,6 +34,13 @@ if TYPE_CHECKING:
 
 BEYOND_S = 2.0
 """Waited beyond a limit, so that it shows whether the limit was only just missed."""
+
+BREATH_S = 0.55
+"""Of a long call: from the end of an utterance to the muting; enough to hear that it is over."""
+
+UNREAD_LOOKS_S = (20.0, 50.0)
+"""When to look at what is held, after a server stopped reading."""
+MANY_SESSIONS = 50
 
 UNHURRIED_S = 0.1
 """From the end of a stream to its closing, by an application in no hurry."""
@@ -71,6 +80,10 @@ class Application:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._collector = Collector(bench.trace)
         self._microphone: Microphone
+        self._holding = Holding(bench.observation.open_connections)
+        self._sessions = 0
+        self._call_ends = 0.0
+        self._mutes: deque[float] = deque()
         self._cues: Cues
         self._settling = Settling(
             self.speech,
@@ -96,7 +109,7 @@ class Application:
         self._cues = Cues(
             script.client if self.name == MAIN else (),
             self.name,
-            lambda action: perform(self, action),
+            lambda step: perform(self, step),
             asyncio.get_running_loop(),
             copy_context(),
             breaks=breaks_connection(script),
@@ -135,7 +148,7 @@ class Application:
         bench.trace.note("client", "stream", None, self.name)
         self._microphone = Microphone(pcm, bench.target.sample_rate, bench.options.pace)
         self.input_open = True
-        self.reader = asyncio.create_task(self._read(), name=f"sttkit-{self.name}-reader")
+        self.reader = asyncio.create_task(self._read(), name=f"sttkit-{self.name}{READER}")
         self._cues.opened()
         return True
 
@@ -159,18 +172,35 @@ class Application:
             # Positions are whole samples, ends of speech are not.
             said = microphone.exhausted or microphone.position >= core_end - 1e-4
             if said:
-                if microphone.exhausted or self._settling.settled(self.bench.trace.now()):
+                if microphone.exhausted or self._nothing_to_learn():
                     return
                 microphone.slow_down()
+            if self._mutes and microphone.position >= self._mutes[0]:
+                self._mutes.popleft()
+                self._mute()
             await microphone.until_due()
             if self.input_open:
-                self.push(FRAME_S, until=None if said else core_end)
+                self.push(microphone.frame_s, until=None if said else core_end)
+
+    def _nothing_to_learn(self) -> bool:
+        now = self.bench.trace.now()
+        return now >= self._call_ends and self._settling.settled(now)
+
+    def _mute(self) -> None:
+        """Say nothing until the next utterance of a long call is due."""
+        gap = CALL_RHYTHM_S - BREATH_S
+        self.hold(gap)
+        asyncio.get_running_loop().call_later(gap / 2, self._look)
 
     async def _finish(self) -> None:
         limits = self.bench.options.limits
+        if self._settling.out_of_patience:
+            self._note_waiting("nothing came of the audio after the fault")
         if self.input_open and not self.closing:
             self.end_input()
         await self._wait_over(limits.end_of_input + BEYOND_S)
+        if not self._over.is_set():
+            self._note_waiting("the stream does not end")
         await self._let_actions_finish()
         if not self.closing:
             # The last report of usage is measured by a task of its own, which closing would cancel.
@@ -180,6 +210,7 @@ class Application:
             await asyncio.wait({self.reader}, timeout=limits.end_after_server)
         if not self.reader.done():
             self._reading_ends = "given up"
+            self._note_waiting("the consumer does not wake")
             self.bench.trace.note(
                 "client",
                 "call",
@@ -231,6 +262,20 @@ class Application:
     def hold(self, seconds: float) -> None:
         """Push nothing for so long."""
         self._microphone.hold(seconds)
+
+    def stretch(self, seconds: float) -> None:
+        """Go on talking until the stream is so old, and be muted after each utterance."""
+        self._call_ends = self.bench.trace.now() + seconds
+        self._microphone.frame_s = COARSE_FRAME_S
+        self._mutes.extend(utterance.end + BREATH_S for utterance in self.speech.utterances)
+
+    def sample_at(self, rate: int) -> None:
+        """Push audio of this sample rate from the beginning."""
+        self._microphone.change_rate(render(self.speech, rate), rate)
+
+    def double_channels(self) -> None:
+        """Push audio of two channels."""
+        self._microphone.channels = 2
 
     def flush(self) -> None:
         """Ask for pending finals."""
@@ -297,8 +342,27 @@ class Application:
 
     def _hear(self, record: Record) -> None:
         self._cues.hear(record)
+        if not self.input_open:
+            return
+        self._settling.hear(record, self._microphone.position)
+        if record.kind == "ready":
+            self._sessions += 1
+        elif record.kind == "fault" and record.data["id"] == "stop-reading":
+            for seconds in UNREAD_LOOKS_S:
+                asyncio.get_running_loop().call_later(seconds, self._note_holding)
+
+    def _look(self) -> None:
+        """Note what is held, of a long call at its second session and after the fiftieth more."""
+        if self._sessions == 2 or self._sessions > MANY_SESSIONS:
+            self._note_holding()
+
+    def _note_holding(self) -> None:
         if self.input_open:
-            self._settling.hear(record, self._microphone.position)
+            facts = self._holding.facts(self._sessions)
+            self.bench.trace.note("client", "holding", None, self.name, **facts)
+
+    def _note_waiting(self, why: str) -> None:
+        note_waiting(self.bench.trace, self.name, why)
 
     def _flush_at_marks(self, position: float) -> None:
         while self._flush_marks and self._flush_marks[0] <= position:

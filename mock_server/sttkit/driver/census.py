@@ -79,7 +79,7 @@ async def take(
     gc.collect()
     await asyncio.sleep(0)
     return Census(
-        tasks=tuple(sorted(_tasks())),
+        tasks=tuple(sorted(plugin_tasks())),
         fds=sum(1 for _ in _descriptors(port)),
         threads=tuple(
             sorted(thread.name for thread in threading.enumerate() if thread.name != THREAD_NAME)
@@ -94,16 +94,17 @@ def _at_rest(connections: int, port: int, before: Census | None) -> bool:
         return connections == 0
     return (
         connections <= before.open_connections
-        and sum(1 for _ in _tasks()) <= len(before.tasks)
+        and sum(1 for _ in plugin_tasks()) <= len(before.tasks)
         and sum(1 for _ in _descriptors(port)) <= before.fds
     )
 
 
-def _tasks() -> Iterator[str]:
+def plugin_tasks() -> Iterator[str]:
+    """Unfinished tasks of the running loop that are not the kit's own, by coroutine."""
     current = asyncio.current_task()
     for task in asyncio.all_tasks():
         coroutine: Any = task.get_coro()
-        if task is current or _is_kits(getattr(coroutine, "cr_code", None)):
+        if task is current or is_kits(task):
             continue
         name = getattr(coroutine, "__qualname__", None) or type(coroutine).__name__
         # Numbered default names would make every task look new.
@@ -111,7 +112,9 @@ def _tasks() -> Iterator[str]:
         yield name if given.startswith("Task-") else f"{name} ({given})"
 
 
-def _is_kits(code: Any) -> bool:
+def is_kits(task: asyncio.Task[Any]) -> bool:
+    """Whether a task runs code of the kit that is not under test."""
+    code: Any = getattr(task.get_coro(), "cr_code", None)
     if code is None:
         return False
     try:

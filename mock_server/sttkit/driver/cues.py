@@ -24,7 +24,7 @@ class Cues:
     Args:
         steps: of one stream.
         stream: its name.
-        perform: does the action of this name, synchronously.
+        perform: does a step's action, synchronously.
         loop: where actions on a point are scheduled, in ``context``.
     """
 
@@ -32,7 +32,7 @@ class Cues:
         self,
         steps: Iterable[Step],
         stream: str,
-        perform: Callable[[str], None],
+        perform: Callable[[Step], None],
         loop: asyncio.AbstractEventLoop,
         context: Context,
         *,
@@ -51,14 +51,14 @@ class Cues:
     def opened(self) -> None:
         """The stream was opened, in this very tick."""
         for step in self._take(lambda step: step.at.point is None and step.at.audio_s is None):
-            self._perform(step.do)
+            self._perform(step)
 
     def pushed(self, position: float) -> None:
         """So many seconds of audio have been pushed."""
         for step in self._take(
             lambda step: step.at.audio_s is not None and step.at.audio_s <= position
         ):
-            self._perform(step.do)
+            self._perform(step)
 
     def hear(self, record: Record) -> None:
         """A record was written: perhaps somebody's cue."""
@@ -100,7 +100,7 @@ class Cues:
             self._soon(step)
 
     def _soon(self, step: Step) -> None:
-        self._loop.call_soon(self._perform, step.do, context=self._context)
+        self._loop.call_soon(self._perform, step, context=self._context)
 
     def _take(self, due: Callable[[Step], bool]) -> list[Step]:
         taken = [step for step in self._waiting if due(step)]

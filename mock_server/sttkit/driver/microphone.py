@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from livekit import rtc
 
 FRAME_S = 0.02
+COARSE_FRAME_S = 0.1
+"""For hours of it: a fifth of the work, and still what applications do."""
 
 
 class Microphone:
@@ -19,12 +22,18 @@ class Microphone:
     or a blocked loop the clock, not the position, moves on.
 
     Args:
-        pcm: s16le mono.
+        pcm: s16le mono; with several ``channels`` each of them carries it.
         sample_rate: of the audio, Hz.
         pace: seconds of audio per second; 0 for as fast as the loop turns.
+
+    Attributes:
+        channels: that each frame has.
+        frame_s: length of a frame, seconds.
     """
 
     def __init__(self, pcm: bytes, sample_rate: int, pace: float) -> None:
+        self.channels = 1
+        self.frame_s = FRAME_S
         self._pcm = pcm
         self._rate = sample_rate
         self._total = len(pcm) // 2
@@ -32,6 +41,10 @@ class Microphone:
         self._pace = pace
         self._loop = asyncio.get_running_loop()
         self._due = self._loop.time()
+
+    def change_rate(self, pcm: bytes, sample_rate: int) -> None:
+        """Hand out other audio from the beginning; before any was handed out."""
+        self._pcm, self._rate, self._total = pcm, sample_rate, len(pcm) // 2
 
     @property
     def position(self) -> float:
@@ -56,7 +69,7 @@ class Microphone:
     async def until_due(self) -> None:
         """Wait until the next frame is due; always lets the loop turn."""
         await asyncio.sleep(max(0.0, self._due - self._loop.time()))
-        if self._due - self._loop.time() > FRAME_S / 4:  # held meanwhile
+        if self._due - self._loop.time() > self.frame_s / 4:  # held meanwhile
             await self.until_due()
 
     def take(self, seconds: float, *, until: float | None = None) -> list[rtc.AudioFrame]:
@@ -79,13 +92,21 @@ class Microphone:
     def _frames(self, last: int) -> Iterator[rtc.AudioFrame]:
         from livekit import rtc
 
-        size = round(FRAME_S * self._rate)
+        size = round(self.frame_s * self._rate)
         while self._sample < last:
             end = min(self._sample + size, last)
             yield rtc.AudioFrame(
-                data=self._pcm[2 * self._sample : 2 * end],
+                data=_interleaved(self._pcm[2 * self._sample : 2 * end], self.channels),
                 sample_rate=self._rate,
-                num_channels=1,
+                num_channels=self.channels,
                 samples_per_channel=end - self._sample,
             )
             self._sample = end
+
+
+def _interleaved(pcm: bytes, channels: int) -> bytes:
+    """The same 16-bit samples in each of so many channels."""
+    if channels == 1:
+        return pcm
+    samples = array.array("h", pcm)
+    return array.array("h", (sample for sample in samples for _ in range(channels))).tobytes()

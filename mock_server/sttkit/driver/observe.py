@@ -25,8 +25,10 @@ _LOOPBACK = "127.0.0.1"
 class Observation:
     """A run's view of its loop."""
 
-    def __init__(self, watchdog: Watchdog | None) -> None:
+    def __init__(self, watchdog: Watchdog | None, open_connections: Callable[[], int]) -> None:
         self._watchdog = watchdog
+        self.open_connections = open_connections
+        """Asks the server how many connections the client holds."""
 
     def excused(self) -> AbstractContextManager[None]:
         """A block of code whose time is the driver's own doing."""
@@ -71,7 +73,7 @@ def observing(
     if watchdog is not None:
         watchdog.start()
     try:
-        yield Observation(watchdog)
+        yield Observation(watchdog, listener.open_connections)
     finally:
         if watchdog is not None:
             watchdog.stop()

@@ -90,8 +90,12 @@ async def _drive(
         raise UsageError("the trace would keep the API key", expected="the key among its secrets")
     # Both take seconds, which must not look like a loop that a plugin blocks.
     load_framework()
+    rates = {target.sample_rate, *(round(s.value) for s in script.client if s.do == "input")}
     for speech in tracks_of(script, options.limits).values():
-        render(speech, target.sample_rate)
+        for rate in rates:
+            render(speech, rate)
+    if len(rates) > 1:
+        _start_resampling(*sorted(rates)[:2])
 
     async def once(
         into: Trace, before: census.Census | None
@@ -135,6 +139,16 @@ async def _drive(
         gc.unfreeze()
 
 
+def _start_resampling(rate: int, other: int) -> None:
+    """Have livekit's resampler set up what it keeps for the life of the process: no plugin's leak.
+
+    It keeps threads and descriptors of its own.
+    """
+    from livekit import rtc
+
+    rtc.AudioResampler(rate, other)
+
+
 async def _play(bench: Bench) -> None:
     try:
         await _join(bench, start_stream(bench, MAIN), MAIN)
@@ -150,6 +164,7 @@ async def _join(bench: Bench, task: asyncio.Task[None], name: str) -> None:
     """Wait for a stream to be over; the bounds of its parts make this bound a last resort."""
     limits = bench.options.limits
     talking = bench.tracks[name].duration / (min(bench.options.pace, 1.0) or 1.0)
+    talking += bench.script.lasting("pause") + bench.script.lasting("long-call")
     bound = talking + limits.end_of_input + 10 * limits.aclose + _MARGIN_S
     await asyncio.wait({task}, timeout=bound)
     error = error_of(task) if task.done() else None

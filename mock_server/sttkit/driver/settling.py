@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sttkit.audio.speech import Speech
+from sttkit.driver.tracks import LONG_PAUSE_S
 from sttkit.faults import Family, Placed, Point, kind_of
 from sttkit.laws.model import Limits
 from sttkit.trace import Record
@@ -56,6 +57,9 @@ class Settling:
         self._later_final: float | None = None
         self._closed = False
         self._quiet_since: float | None = None
+        self._given_up = False
+        # A server that limits its sessions may close at any time, once more at the very end.
+        self._limited = any(placed.fault.id == "session-limit" for placed in placements)
 
     def hear(self, record: Record, position: float) -> None:
         """Take note of a record while input is open; ``position`` is what was pushed by then."""
@@ -63,10 +67,14 @@ class Settling:
             return
         if record.kind == "fault" and self._fires(record.data):
             if _leaves_a_doubt(str(record.data["id"])):
-                self._broken = (record.at, position)
-                self._patient_until = record.at + self._patience
-                self._later_final, self._closed, self._reported = None, False, False
+                self._doubt(record.at, position)
             self._quiet_since = record.at
+        elif record.kind == "action" and record.data["action"] == "pause":
+            if record.data["value"] >= LONG_PAUSE_S:
+                self._doubt(record.at, position)
+                self._patient_until = record.at + record.data["value"] + self._patience
+        elif record.kind == "close-sent" and self._limited:
+            self._doubt(record.at, position)
         elif record.kind == "error" and self._broken is not None and not self._reported:
             # A stream that says it will try again gets as much time once more.
             self._reported = True
@@ -79,13 +87,25 @@ class Settling:
             elif record.data["type"] == "end_of_speech" and self._later_final is not None:
                 self._closed = True
 
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the application gave up waiting for a later final."""
+        return self._given_up
+
+    def _doubt(self, at: float, position: float) -> None:
+        """From now on only a later final tells that the stream still hears."""
+        self._broken = (at, position)
+        self._patient_until = max(self._patient_until, at + self._patience)
+        self._later_final, self._closed, self._reported = None, False, False
+
     def settled(self, now: float) -> bool:
         """Whether no more audio is needed; asked once the scripted speech was said."""
         if self._quiet_since is None:
             self._quiet_since = now
         if self._broken is not None:
             if self._later_final is None:
-                return now >= self._patient_until
+                self._given_up = now >= self._patient_until
+                return self._given_up
             if not self._closed and now - self._later_final < CLOSING_S:
                 return False
             self._broken = None

@@ -21,6 +21,12 @@ _CORE_UTTERANCES = {SECOND: 3, AFTER: 2}
 _SPARE_S = 10.0
 """Encore for faults that need more audio to happen, beyond what a recovery takes."""
 _MAX_ENCORE_S = 300.0
+CALL_RHYTHM_S = 25.0
+"""Of a long call: the time from one muting to the next, an utterance between them included."""
+LONG_PAUSE_S = 30.0
+"""A pause after which it is asked whether the stream still hears."""
+_UTTERANCE_S = 2.0
+"""Audio of an utterance and what is heard of the pause behind it, in a long call."""
 
 
 def tracks_of(script: Script, limits: Limits) -> dict[str, Speech]:
@@ -31,7 +37,11 @@ def tracks_of(script: Script, limits: Limits) -> dict[str, Speech]:
     """
     kinds = [placed.fault.kind for placed in script.placements()]
     blows = sum(kind.breaks or kind.deaf for kind in kinds)
+    blows += any(kind.id == "session-limit" for kind in kinds)
+    blows += sum(step.do == "pause" and step.value >= LONG_PAUSE_S for step in script.client)
     encore = min(_MAX_ENCORE_S, blows * limits.recovery + _SPARE_S)
+    encore += script.lasting("burst")
+    encore += script.lasting("long-call") / CALL_RHYTHM_S * _UTTERANCE_S
     others = [
         name
         for name, action in ((SECOND, "second-stream"), (AFTER, "new-stream-after"))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from sttkit.driver.collect import Collector, did_not_return
+from sttkit.driver.stuck import note_waiting
 from sttkit.trace import Trace
 
 GIVE_UP_S = 1.0
@@ -33,6 +34,7 @@ async def call(
             facts = Collector(trace).failure(error, name, stream) if error is not None else None
         else:
             facts = did_not_return()
+            note_waiting(trace, stream, f"{name}() does not return")
         trace.note("client", "call", None, stream, name=name, took=took, error=facts)
     finally:
         await abandon([task])

@@ -240,6 +240,12 @@ CATALOGUE: tuple[FaultKind, ...] = (
         "an overloaded worker", (Point.BEFORE_AUDIO, Point.MID_UTTERANCE), deaf=True,
     ),
     FaultKind(
+        "session-limit", Family.TIME,
+        "so many seconds after it began the server closes the session, by 1001 and 1000 in turn",
+        "limits on the length of a session, deploys, load balancers that drain", (Point.UPGRADED,),
+        Parameter("seconds", "int", 180, (1,), least=1),
+    ),
+    FaultKind(
         "late-final", Family.TIME, "after the end of the audio the last final is late by this",
         "a busy recogniser", (Point.AFTER_END,), Parameter("seconds", "seconds", 1.5, (1.5,)),
     ),

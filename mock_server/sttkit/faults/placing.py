@@ -154,10 +154,21 @@ def _checked(
         return None
     if param is None:
         return parameter.default
+    return checked(kind.id, parameter, param, where=where)
+
+
+def checked(
+    name: str, parameter: Parameter, param: int | float | str, *, where: str | None
+) -> int | float | str:
+    """``param`` as a value of ``parameter``, which belongs to the fault or action ``name``.
+
+    Raises:
+        UsageError: it is of the wrong type, or out of range.
+    """
     value = _converted(parameter, param)
     if value is None:
         raise UsageError(
-            f"{kind.id} with {parameter.name} {param!r}",
+            f"{name} with {parameter.name} {param!r}",
             where=where,
             expected={
                 "int": f"a whole number from {parameter.least} to {parameter.most}",
@@ -167,7 +178,7 @@ def _checked(
         )
     if parameter.kind == "name" and parameter.choices and value not in parameter.choices:
         raise unknown_name(
-            f"{kind.id} {parameter.name}",
+            f"{name} {parameter.name}",
             str(value),
             [str(c) for c in parameter.choices],
             where=where,

@@ -18,22 +18,29 @@ from sttkit.laws import (
     audio,
     batch,
     close,
+    conversion,
     ending,
+    endurance,
     failures,
     input,
     isolate,
     leaving,
     live,
+    losses,
     order,
     reconnect,
     retry,
     secret,
+    silence,
+    times,
     usage,
 )
 from sttkit.laws.model import Judgement, Law, Run, Verdict, inapplicable
 
-ALL_LAWS: tuple[Law, ...] = (
+_FAMILIES = (
     *live.LAWS,
+    *silence.LAWS,
+    *endurance.LIVE_LAWS,
     *retry.LAWS,
     *failures.LAWS,
     *batch.LAWS,
@@ -41,13 +48,31 @@ ALL_LAWS: tuple[Law, ...] = (
     *close.LAWS,
     *ending.LAWS,
     *leaving.LAWS,
+    *endurance.CLOSE_LAWS,
     *isolate.LAWS,
     *order.LAWS,
     *audio.LAWS,
+    *losses.LAWS,
+    *conversion.LAWS,
     *usage.LAWS,
+    *times.LAWS,
     *input.LAWS,
     *secret.LAWS,
 )
+
+
+def _in_order(laws: tuple[Law, ...]) -> tuple[Law, ...]:
+    """By family, as the families come first, and by number within each."""
+    families = list(dict.fromkeys(law.id.partition("-")[0] for law in laws))
+
+    def place(law: Law) -> tuple[int, int]:
+        family, _, number = law.id.partition("-")
+        return families.index(family), int(number)
+
+    return tuple(sorted(laws, key=place))
+
+
+ALL_LAWS: tuple[Law, ...] = _in_order(_FAMILIES)
 """All laws, in the order of the contract."""
 
 

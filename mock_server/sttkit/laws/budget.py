@@ -35,7 +35,7 @@ def most_used(run: Run, stream: Stream, index: int) -> int:
     """Retries used, at most, when the attempt at ``index`` of the stream's failed."""
     attempts = stream.connections
     first = index
-    while first > 0 and not _surely_resets(run, stream, first):
+    while first > 0 and not surely_resets(run, stream, first):
         first -= 1
     since = attempts[first].order
     failure = attempts[index].failure
@@ -72,7 +72,8 @@ def _has_failed(run: Run, stream: Stream, index: int) -> bool:
     )
 
 
-def _surely_resets(run: Run, stream: Stream, index: int) -> bool:
+def surely_resets(run: Run, stream: Stream, index: int) -> bool:
+    """Whether the failure of the attempt at ``index`` certainly begins a new row."""
     attempt = stream.connections[index]
     failure = attempt.failure
     if failure is None:

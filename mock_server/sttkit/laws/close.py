@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from sttkit.laws.evidence import where_it_waits
 from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
 from sttkit.laws.streams import CLOSING_ACTIONS, TRANSCRIPTS, Stream, text_of
@@ -32,6 +33,7 @@ def closing_returns(run: Run) -> Judgement:
             given_up = (record.data["error"] or {}).get("type") == _NOT_RETURNED
             if took > limit + _CLOCK_SLACK_S or given_up:
                 observed = f"not in {secs(took)}" if given_up else f"after {secs(took)}"
+                observed += where_it_waits(run, record.at - took)
                 judged.append(broken(f"aclose() returns within {secs(limit)}", observed, record.at))
             else:
                 judged.append(passed())
@@ -39,7 +41,7 @@ def closing_returns(run: Run) -> Judgement:
         if begun and not calls:
             waited = run.history.end - begun[0].at
             if waited > limit:
-                observed = f"not in {secs(waited)}"
+                observed = f"not in {secs(waited)}{where_it_waits(run, begun[0].at)}"
                 judged.append(
                     broken(f"aclose() returns within {secs(limit)}", observed, begun[0].at)
                 )
@@ -159,7 +161,8 @@ def _consumer_wakes(run: Run, stream: Stream) -> Judgement:
         waited = history.end - returned
         if waited < limit and not stream.calls("__anext__"):
             return unclear(f"the run ended {secs(waited)} after aclose()")
-        return broken(expected, f"not in {secs(waited)}", returned)
+        observed = f"not in {secs(waited)}{where_it_waits(run, returned)}"
+        return broken(expected, observed, returned)
     took = stream.ended.at - returned
     return passed() if took <= limit else broken(expected, secs(took), stream.ended.at)
 

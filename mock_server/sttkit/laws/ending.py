@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sttkit.laws.connections import Connection
+from sttkit.laws.evidence import where_it_waits
 from sttkit.laws.finals import undelivered
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.ledger import heard_of
@@ -54,7 +55,7 @@ def _ends_with_the_server(run: Run, stream: Stream) -> Judgement:
         waited = min(stream.closing, history.end) - end.at
         if waited <= limit:
             return unclear(f"watched for {secs(waited)} after the server's end only")
-        return broken(expected, f"not in {secs(waited)}", end.at)
+        return broken(expected, f"not in {secs(waited)}{where_it_waits(run, end.at)}", end.at)
     if ended.at - end.at > limit:
         return broken(expected, f"after {secs(ended.at - end.at)}", ended.at)
     if ended.at - end.at <= history.backlog:
@@ -146,7 +147,8 @@ def _ends_in_silence(run: Run, stream: Stream) -> Judgement:
         return passed() if waited <= limit else broken(expected, f"after {secs(waited)}", ended.at)
     waited = min(stream.closing, history.session_closed, history.end) - since
     if waited > limit:
-        return broken(expected, f"not in {secs(waited)} of silence", since)
+        observed = f"not in {secs(waited)} of silence{where_it_waits(run, since)}"
+        return broken(expected, observed, since)
     if stream.actions(*CLOSING_ACTIONS):
         return unexercised("the application closed the stream before")
     return unclear(f"watched for {secs(waited)} of {secs(limit)} only")

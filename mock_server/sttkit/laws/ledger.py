@@ -6,6 +6,7 @@ is exact; where it was only counted (a resampled stream, another codec) amounts 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sttkit.laws.connections import Connection, Heard
@@ -68,6 +69,63 @@ def first_flaw(spans: list[Heard], begin: float) -> Flaw | None:
             return Flaw("doubled", span.start, min(span.end, position), span.at)
         position = max(position, span.end)
     return None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where every millisecond of a stream went: pushed = once + doubled + lost.
+
+    Attributes:
+        pushed: audio that the application pushed, ms.
+        once, doubled: of it, what arrived exactly once, and more often.
+        lost: of it, what arrived nowhere.
+    """
+
+    pushed: int
+    once: int
+    doubled: int
+    lost: int
+
+    def __str__(self) -> str:
+        parts = f"{self.once} once + {self.doubled} doubled + {self.lost} lost"
+        return f"{self.pushed} ms pushed = {parts}"
+
+
+def ledger_of(stream: Stream) -> Ledger:
+    """The stream's account; only true where all its audio was found, not counted."""
+    pushed = round(stream.pushed_end * 1000)
+    covered = [(start, end, times) for start, end, times in _coverage(stream) if times]
+    doubled = round(1000 * sum(end - start for start, end, times in covered if times > 1))
+    arrived = round(1000 * sum(end - start for start, end, _ in covered))
+    arrived = min(arrived, pushed)
+    return Ledger(pushed, arrived - doubled, doubled, pushed - arrived)
+
+
+def lost_between(stream: Stream, begin: float, end: float) -> float:
+    """Seconds of the audio between two positions that arrived nowhere."""
+    if end <= begin:
+        return 0.0
+    arrived = (
+        max(0.0, min(stop, end) - max(start, begin))
+        for start, stop, times in _coverage(stream)
+        if times
+    )
+    return max(0.0, end - begin - sum(arrived))
+
+
+def _coverage(stream: Stream) -> list[tuple[float, float, int]]:
+    """Stretches of the pushed audio that arrived, and how often each did."""
+    edges: Counter[float] = Counter()
+    for span in heard_of(stream):
+        edges[span.start] += 1
+        edges[span.end] -= 1
+    stretches: list[tuple[float, float, int]] = []
+    times, since = 0, 0.0
+    for position in sorted(edges):
+        if position > since:
+            stretches.append((since, position, times))
+        times, since = times + edges[position], position
+    return stretches
 
 
 def altered(stream: Stream) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sttkit.laws.connections import Failure
+from sttkit.laws.evidence import where_it_waits
 from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import (
     Judgement,
@@ -42,15 +43,17 @@ def _recovers(run: Run, stream: Stream, failure: Failure) -> Judgement:
             deadline = max(deadline, error.at + limit)
             break
     sign = _first(run, _answers(run, stream, failure))
-    if sign is not None and sign.at <= deadline:
+    # Only the time counts in which audio came.
+    if sign is not None and sign.at - stream.muted(failure.at, sign.at) <= deadline:
         return passed()
     ended = stream.ended_by_itself
     if sign is None and ended is not None and stream.ended_order < stream.input_end_order:
         observed = f"iteration just ended {secs(ended.at - failure.at)} after {failure.what}"
         return broken(expected, observed, ended.at)
-    watched = stream.watch_end - failure.at
+    watched = stream.watch_end - failure.at - stream.muted(failure.at, stream.watch_end)
     if failure.at + watched >= deadline - WATCH_SLACK_S:
         observed = f"nothing in {secs(watched)} after {failure.what}"
+        observed += where_it_waits(run, failure.at)
         return broken(expected, observed, failure.at)
     if stream.left_by_application:
         return unexercised(f"the application left {secs(watched)} after {failure.what}")
@@ -60,7 +63,7 @@ def _recovers(run: Run, stream: Stream, failure: Failure) -> Judgement:
 def _answers(run: Run, stream: Stream, failure: Failure) -> Iterator[Record]:
     """Whatever tells the application that the line is back, or gone for good."""
     order = run.history.order
-    later = stream.later_transcript(failure)
+    later = stream.later_transcript(failure.order, failure.at)
     if later is not None:
         yield later
     ended = stream.ended

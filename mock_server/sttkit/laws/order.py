@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sttkit.laws.finals import delivered_as_owed, difference, items_of
 from sttkit.laws.judging import count, overall, secs
@@ -219,6 +219,70 @@ def _was_cut(run: Run, stream: Stream, number: int) -> bool:
     return bool(said) and said[-1] in ("speech_started", "interim")
 
 
+def next_utterances_start_anew(run: Run) -> Judgement:
+    return _each_stream(run, _starts_anew)
+
+
+def _starts_anew(run: Run, stream: Stream) -> Judgement:
+    why_not = _no_starts(run, stream)
+    if why_not is not None:
+        return why_not
+    order = run.history.order
+    judged = []
+    for failure in stream.failures:
+        session = stream.next_attempt(failure.order)
+        while session is not None and session.ready is None:
+            session = stream.next_attempt(session.order)
+        if session is None or session.ready is None or not _was_cut(run, stream, failure.conn):
+            continue
+        ready = order(session.ready)
+        said = [r for r in session.sent if words_of(text_of(r))]
+        cut = _utterance_of(run, stream, failure.conn)
+        rest = _first_shown(run, stream, ready, said)
+        following = [r for r in said if r.data.get("utterance") not in (None, cut)]
+        shown = _first_shown(run, stream, ready, following)
+        # What is left of the cut utterance may go on under the old START, unless that was ended.
+        marks = [r for r in stream.events_of(START, END) if rest and order(r) < order(rest)]
+        if rest is not None and marks and marks[-1].data["type"] == END:
+            judged.append(_no_start(rest))
+        elif shown is not None:
+            before = [r for r in stream.transcripts if ready < order(r) < order(shown)]
+            since = order(before[-1]) if before else ready
+            begun = any(since < order(r) < order(shown) for r in stream.events_of(START))
+            judged.append(passed() if begun else _no_start(shown))
+    return overall(judged, otherwise="no utterance was cut, or none followed")
+
+
+def _first_shown(run: Run, stream: Stream, since: int, said: Sequence[Record]) -> Record | None:
+    """The first transcript of what a session ``said``, behind a place in the trace."""
+    words = {word for record in said for word in words_of(text_of(record))}
+    return next(
+        (
+            r
+            for r in stream.transcripts
+            if run.history.order(r) > since and set(words_of(text_of(r))) <= words
+        ),
+        None,
+    )
+
+
+def _no_start(shown: Record) -> Judgement:
+    observed = f"{_name(shown.data['type'])} {quoted(words_of(text_of(shown)))} without one"
+    return broken("a START_OF_SPEECH for what is said after the cut", observed, shown.at)
+
+
+def _utterance_of(run: Run, stream: Stream, number: int) -> object:
+    """The utterance that the server was speaking of when a connection failed."""
+    connection = next(c for c in stream.connections if c.number == number)
+    assert connection.failure is not None
+    said = [
+        r.data.get("utterance")
+        for r in connection.sent
+        if run.history.order(r) < connection.failure.order and r.data.get("utterance") is not None
+    ]
+    return said[-1] if said else None
+
+
 def no_empty_finals(run: Run) -> Judgement:
     events = [r for stream in run.history.streams for r in stream.events_of(FINAL)]
     for event in events:
@@ -310,5 +374,13 @@ LAWS = (
         "Applications index into these fields; a missing one is an exception in their code.",
         "The fields of every event.",
         events_are_well_formed,
+    ),
+    Law(
+        "ORDER-8",
+        "should",
+        "After an utterance was cut by a fault, the next one gets a START_OF_SPEECH of its own.",
+        "Without it an agent that is speaking is not interrupted by what the caller says next.",
+        "START between the cut and the first transcript of another utterance on a new session.",
+        next_utterances_start_anew,
     ),
 )

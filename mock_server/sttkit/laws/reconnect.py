@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from sttkit.laws.budget import budget_of
 from sttkit.laws.connections import Connection, Failure
+from sttkit.laws.evidence import where_it_waits
 from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
 from sttkit.laws.streams import CLOSING_ACTIONS, Stream, text_of
@@ -115,7 +116,7 @@ def _ends_in_time(run: Run, stream: Stream, drops: list[Failure]) -> Judgement:
     watched = min(stream.closing, run.history.end) - last.at
     if watched < limit:
         return unclear(f"watched for {secs(watched)} of {secs(limit)} only")
-    return broken(expected, f"not in {secs(watched)}", last.at)
+    return broken(expected, f"not in {secs(watched)}{where_it_waits(run, last.at)}", last.at)
 
 
 def _refilled(run: Run, retries: list[Connection]) -> bool:

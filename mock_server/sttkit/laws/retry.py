@@ -26,6 +26,8 @@ from sttkit.laws.streams import NEVER, Stream
 NOT_RETRYABLE_SINCE = (1, 6, 10)
 FIRST_WAIT_S = 0.1
 WAIT_SLACK_S = 0.5
+UNDERCUT_S = 0.05
+"""So much too early is rounding."""
 
 
 def transient_failures_are_retried(run: Run) -> Judgement:
@@ -234,6 +236,23 @@ def finals_refill_the_budget(run: Run) -> Judgement:
     )
 
 
+def retry_after_is_heeded(run: Run) -> Judgement:
+    judged: list[Judgement] = []
+    for stream in run.history.streams:
+        for failure in stream.failures:
+            again = stream.next_attempt(failure.order)
+            if failure.retry_after is not None and again is not None:
+                judged.append(_is_heeded(failure, failure.retry_after, again.began))
+    return overall(judged, otherwise="no answer with Retry-After was followed by another attempt")
+
+
+def _is_heeded(failure: Failure, asked: float, again: float) -> Judgement:
+    if again - failure.at >= asked - UNDERCUT_S:
+        return passed()
+    expected = f"no attempt within {secs(asked)} of {failure.what}, as Retry-After asks"
+    return broken(expected, f"one after {secs(again - failure.at)}", again)
+
+
 def _index(stream: Stream, failure: Failure) -> int:
     return next(i for i, c in enumerate(stream.connections) if c.number == failure.conn)
 
@@ -290,5 +309,13 @@ LAWS = (
         "A failure that would exceed the budget if the finals before it did not count.",
         finals_refill_the_budget,
         since=(1, 0, 21),
+    ),
+    Law(
+        "RETRY-10",
+        "should",
+        "The Retry-After of an answer 429 or 503 is not undercut.",
+        "Coming back too early is what turns a quota into a ban, and an overload into an outage.",
+        "The time from such an answer to the next attempt.",
+        retry_after_is_heeded,
     ),
 )

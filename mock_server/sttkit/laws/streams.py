@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from sttkit.laws.connections import Connection, Failure
@@ -25,6 +26,9 @@ NEVER = 1 << 60
 """A place in the trace behind all records."""
 WATCH_SLACK_S = 0.25
 """A run that was watched up to so much less than a limit was watched up to the limit."""
+
+BREATH_S = 3.0
+"""A longer gap between two pushes is not audio that keeps coming; a burst runs ahead by less."""
 
 WORD_SLACK_S = 0.02
 """So much more than half of a word must have been pushed before it counts as said."""
@@ -77,9 +81,20 @@ class Stream:
         """Seconds of audio pushed until ``at``."""
         return max((float(r.data["end"]) for r in self.pushes if r.at <= at), default=0.0)
 
+    def muted(self, since: float, until: float) -> float:
+        """Seconds between two moments in which no audio came, pauses for breath not counted."""
+        times = [since, *(r.at for r in self.pushes if since < r.at < until), until]
+        gaps = (later - earlier for earlier, later in pairwise(times))
+        return sum(gap for gap in gaps if gap > BREATH_S)
+
     def calls(self, *names: str) -> tuple[Record, ...]:
         """Calls that returned, by name."""
         return tuple(r for r in self.of("call") if r.data["name"] in names)
+
+    @property
+    def in_other_form(self) -> bool:
+        """Whether its audio was pushed in another form than the plugin's, to be converted."""
+        return bool(self.actions("input", "stereo"))
 
     def actions(self, *names: str) -> tuple[Record, ...]:
         """Actions of the script that began."""
@@ -233,9 +248,23 @@ class Stream:
         elif ended is not None and self.ended_order < min(shut, self.input_end_order):
             raised = ended.data["how"] == "raised"
             return Reaction("raised" if raised else "ended", ended.at, ended)
-        if self.watch_end - failure.at >= within - WATCH_SLACK_S:
+        watched = self.watch_end - failure.at - self.muted(failure.at, self.watch_end)
+        if watched >= within - WATCH_SLACK_S:
             return Reaction("nothing", self.watch_end)
         return Reaction("cut short", self.watch_end)
+
+    def notice_of(self, connection: Connection, order: int) -> Record | None:
+        """The first sign, behind a place in the trace, that a connection was given up.
+
+        An error event, the next attempt, the end of iteration, or the client's own hanging up;
+        not what the application brought about by closing the stream.
+        """
+        following = self.next_attempt(order)
+        signs = [*self.errors, self.ended, connection.client_gone(order)]
+        signs.append(following.records[0] if following is not None else None)
+        shut = min(self.closing_order, self._history.session_closed_order)
+        places = [(self._history.order(r), r) for r in signs if r is not None]
+        return min(((o, r) for o, r in places if order < o < shut), default=(0, None))[1]
 
     # --- what was said to it ----------------------------------------------------------------
 
@@ -272,17 +301,17 @@ class Stream:
             if place + WORD_SLACK_S <= self.pushed_end and self.pushed_at(place) >= since
         )
 
-    def later_transcript(self, failure: Failure) -> Record | None:
-        """The first transcript of audio that was pushed after ``failure``."""
+    def later_transcript(self, order: int, at: float) -> Record | None:
+        """The first transcript, behind a place in the trace, of audio pushed after that moment."""
         for record in self.transcripts:
-            if self._history.order(record) <= failure.order:
+            if self._history.order(record) <= order:
                 continue
             words = words_of(text_of(record))
             places = [self.places[word] for word in words if word in self.places]
             if places:
-                if self.pushed_at(max(places)) > failure.at:
+                if self.pushed_at(max(places)) > at:
                     return record
-            elif not lacking_in(words, self._words_sent_after(failure.order)):
+            elif not lacking_in(words, self._words_sent_after(order)):
                 return record
         return None
 

@@ -1,4 +1,4 @@
-"""USAGE and TIME: the numbers in the events."""
+"""USAGE: what customers are billed by."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ def _adds_up(run: Run, stream: Stream) -> Judgement:
     for value, at in values:
         if not value >= 0 or math.isinf(value):
             return broken("usage of 0 s or more", f"{value} s", at)
+    if stream.in_other_form:
+        return unexercised("the audio had to be converted")
     ended = stream.ended_by_itself
     if ended is None or ended.data["how"] != "stop":
         return unexercised("the stream did not come to its own end, so its last usage may be lost")
@@ -124,18 +126,7 @@ def _list(durations: Counter[float]) -> str:
     return ", ".join(secs(value) for value in list(durations.elements())[:3])
 
 
-def confidences_are_probabilities(run: Run) -> Judgement:
-    transcripts = [r for stream in run.history.streams for r in stream.transcripts]
-    for event in transcripts:
-        value = event.data.get("confidence")
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-            return broken("a confidence in [0, 1]", repr(value), event.at)
-    return passed() if transcripts else unexercised("there was no transcript")
-
-
-USAGE_LAWS = (
+LAWS = (
     Law(
         "USAGE-1",
         "must",
@@ -155,16 +146,3 @@ USAGE_LAWS = (
         usage_is_measured,
     ),
 )
-
-TIME_LAWS = (
-    Law(
-        "TIME-2",
-        "must",
-        "Confidence lies in [0, 1].",
-        "Applications compare it with thresholds; a log-probability passes none, or all.",
-        "The confidence of every transcript.",
-        confidences_are_probabilities,
-    ),
-)
-
-LAWS = (*USAGE_LAWS, *TIME_LAWS)

@@ -1,4 +1,4 @@
-"""Case ids: ``fault[=param]@point[.n][+action]*``, two faults joined by ``/``.
+"""Case ids: ``fault[=param]@point[.n][+action[=param]]*``, two faults joined by ``/``.
 
 They are public and stable: reports, reproducers and suppressions cite them.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sttkit.audio.speech import Speech, speech
-from sttkit.errors import UsageError, unknown_name
+from sttkit.errors import UsageError
 from sttkit.faults import Placed, Point, parse_placed
-from sttkit.scripting.model import ACTIONS, Cue, Script, Step
+from sttkit.scripting.model import Cue, Script, parse_action
 
 CASE_SPEECH = ("hello there friend", "how are you today")
 """What is said in every case: long enough for two interims, short enough for real time."""
@@ -19,13 +19,19 @@ MOST_FAULTS = 4
 
 _CLOSES = frozenset({"aclose", "aclose-twice", "cancel-consumer", "close-http-session"})
 """Actions that make the client close, so that they cannot wait for the closing to begin."""
-_AT_ONCE = frozenset({"end-at-once", "second-stream", "new-stream-after"})
+_AT_ONCE = frozenset(
+    {"end-at-once", "second-stream", "new-stream-after", "long-call", "input", "stereo"}
+)
 """Actions that do not wait for the fault's point."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One or two placed faults, and what the application does at the point of the last."""
+    """One or two placed faults, and what the application does at the point of the last.
+
+    Attributes:
+        actions: as they are spelled, ``pause=180``.
+    """
 
     faults: tuple[Placed, ...]
     actions: tuple[str, ...] = ()
@@ -41,7 +47,9 @@ class Case:
     def script(self, *, seed: int = 0, said: Speech | None = None) -> Script:
         """The script that this case is short for."""
         last = self.faults[-1]
-        steps = tuple(Step(action, _cue(action, last)) for action in self.actions)
+        steps = tuple(
+            parse_action(action, _cue(action.partition("=")[0], last)) for action in self.actions
+        )
         return Script(
             said if said is not None else speech(*CASE_SPEECH, seed=seed),
             self.faults,
@@ -75,11 +83,11 @@ def parse_case(text: str) -> Case:
     """
     spelled, *actions = text.strip().split("+")
     if not spelled:
-        raise UsageError(f"an empty case id {text!r}", expected="fault[=param]@point[.n][+action]*")
+        raise UsageError(
+            f"an empty case id {text!r}", expected="fault[=param]@point[.n][+action[=param]]*"
+        )
     faults = tuple(parse_placed(part, where=f"case {text!r}") for part in spelled.split("/"))
     if len(faults) > MOST_FAULTS:
         raise UsageError(f"{len(faults)} faults in one case", expected=f"at most {MOST_FAULTS}")
-    for action in actions:
-        if action not in ACTIONS:
-            raise unknown_name("action", action, ACTIONS, where=f"case {text!r}")
-    return Case(faults, tuple(actions))
+    where = f"case {text!r}"
+    return Case(faults, tuple(str(parse_action(action, where=where)) for action in actions))

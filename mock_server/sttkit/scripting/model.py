@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from sttkit.audio.speech import Speech, silence
 from sttkit.errors import UsageError, unknown_name
 from sttkit.faults import Family, Placed, Point
+from sttkit.faults.catalogue import Parameter
+from sttkit.faults.placing import checked
 
 ACTIONS: dict[str, str] = {
     "flush": "the application asks for pending finals (flush())",
-    "pause": "the application pushes nothing for 0.6 s, then goes on",
+    "pause": "the application pushes nothing for so long (a muted caller), then goes on",
     "end": "the application ends its audio (end_input())",
     "aclose": "the application closes the stream",
     "aclose-twice": "two tasks close the stream at once, and once more afterwards",
@@ -25,11 +27,22 @@ ACTIONS: dict[str, str] = {
     "new-stream-after": "when the stream is over, a new one on the same STT speaks and listens",
     "block-loop": "the application blocks the event loop for 0.3 s while the line breaks, "
     "then bursts audio, so that the sender sees the break first",
-    "burst": "the application pushes 1 s of audio in one go",
+    "burst": "the application pushes so much audio in one go",
     "end-at-once": "the application pushes everything and ends in the same tick as stream()",
     "close-http-session": "the application closes the shared HTTP session",
+    "long-call": "the call lasts so long: an utterance every 25 s, and no audio in between",
+    "input": "the application pushes audio of this sample rate, whatever the plugin's is",
+    "stereo": "the application pushes audio of two channels, both the same",
 }
 """Client actions by id."""
+
+ACTION_PARAMETERS: dict[str, Parameter] = {
+    "pause": Parameter("seconds", "seconds", 0.6, least=0, most=7200),
+    "burst": Parameter("seconds", "seconds", 1.0, least=0, most=600),
+    "long-call": Parameter("seconds", "seconds", 3700.0, least=0, most=7200),
+    "input": Parameter("rate", "int", 48000, least=8000, most=192_000),
+}
+"""The one parameter of those actions that have one; its default applies where none is given."""
 
 RETRY_TARGET = {
     Family.CONNECTING: Point.CONNECTING,
@@ -53,10 +66,53 @@ class Cue:
 
 @dataclass(frozen=True)
 class Step:
-    """A client action and its cue."""
+    """A client action and its cue; ``param`` is None where the action's default is meant."""
 
     do: str
     at: Cue = Cue()
+    param: int | float | None = None
+
+    def __str__(self) -> str:
+        return self.do if self.param is None else f"{self.do}={self.param:g}"
+
+    @property
+    def value(self) -> float:
+        """The parameter or its default; only for actions that have one."""
+        default = ACTION_PARAMETERS[self.do].default
+        assert not isinstance(default, str)
+        return float(default if self.param is None else self.param)
+
+
+def parse_action(text: str, at: Cue = Cue(), *, where: str | None = None) -> Step:
+    """``pause`` or ``pause=180`` as a `Step`.
+
+    Raises:
+        UsageError: there is no such action, or its parameter cannot be used.
+    """
+    name, equals, raw = text.partition("=")
+    return checked_step(name, at, raw if equals else None, where=where)
+
+
+def checked_step(
+    name: str, at: Cue = Cue(), param: object = None, *, where: str | None = None
+) -> Step:
+    """A step whose action exists and whose parameter, if any, can be used.
+
+    Raises:
+        UsageError: otherwise.
+    """
+    if name not in ACTIONS:
+        raise unknown_name("action", name, ACTIONS, where=where)
+    if param is None:
+        return Step(name, at)
+    parameter = ACTION_PARAMETERS.get(name)
+    if parameter is None:
+        raise UsageError(f"{name} takes no parameter, got {param!r}", where=where)
+    if not isinstance(param, (int, float, str)):
+        param = str(param)
+    value = checked(name, parameter, param, where=where)
+    assert not isinstance(value, str)
+    return Step(name, at, value)
 
 
 @dataclass(frozen=True)
@@ -90,6 +146,10 @@ class Script:
     def does(self, action: str) -> bool:
         """Whether the application does ``action`` at some time."""
         return any(step.do == action for step in self.client)
+
+    def lasting(self, action: str) -> float:
+        """The sum of the parameters of all steps of this action."""
+        return sum(step.value for step in self.client if step.do == action)
 
     def placements(self) -> tuple[Placed, ...]:
         """The faults as the server plays them: ``none`` left out, ``backoff`` spelled out.
@@ -127,8 +187,7 @@ def script(
                 f"{fault!r} is not a placed fault", expected="faults.reset(at=…) and the like"
             )
     for step in client:
-        if step.do not in ACTIONS:
-            raise unknown_name("action", step.do, ACTIONS)
+        checked_step(step.do, step.at, step.param)
     said = said if said is not None else silence(1.0)
     return Script(
         # One seed decides all, the audio included, as it does in a YAML script.

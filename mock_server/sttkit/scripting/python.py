@@ -16,7 +16,7 @@ import json
 
 from sttkit.audio.speech import PAUSE_S, Speech, silence, speech, to_items
 from sttkit.faults import Placed
-from sttkit.scripting.model import Cue, Network, Script, Step
+from sttkit.scripting.model import Network, Script, Step
 
 _LINE = 90
 
@@ -69,12 +69,15 @@ def _fault(placed: Placed) -> str:
 
 
 def _step(step: Step) -> str:
-    if step.at == Cue():
-        return f"Step({_quoted(step.do)})"
-    if step.at.point is None:
-        return f"Step({_quoted(step.do)}, Cue(audio_s={step.at.audio_s}))"
-    n = f", n={step.at.n}" if step.at.n != 1 else ""
-    return f"Step({_quoted(step.do)}, Cue(Point({_quoted(step.at.point.value)}){n}))"
+    arguments = [_quoted(step.do)]
+    if step.at.audio_s is not None:
+        arguments.append(f"Cue(audio_s={step.at.audio_s})")
+    elif step.at.point is not None:
+        n = f", n={step.at.n}" if step.at.n != 1 else ""
+        arguments.append(f"Cue(Point({_quoted(step.at.point.value)}){n})")
+    if step.param is not None:
+        arguments.append(f"param={step.param}")
+    return f"Step({', '.join(arguments)})"
 
 
 def _quoted(value: object) -> str:

@@ -22,7 +22,15 @@ from sttkit.audio.speech import Speech, from_items, to_items
 from sttkit.errors import ScriptError, UsageError, unknown_name
 from sttkit.faults import Fault, Placed, Point, kind_of
 from sttkit.faults.placing import Connection, place
-from sttkit.scripting.model import ACTIONS, Cue, Network, Script, Step
+from sttkit.scripting.model import (
+    ACTION_PARAMETERS,
+    ACTIONS,
+    Cue,
+    Network,
+    Script,
+    Step,
+    checked_step,
+)
 
 if TYPE_CHECKING:
     import yaml
@@ -303,13 +311,26 @@ def _fault(node: _Node) -> Placed:
 
 
 def _step(node: _Node) -> Step:
-    fields = node.fields(("at", "do"))
-    if "do" not in fields:
+    spelled = node.node.value if node.form == "mapping" else []
+    named = next((value for key, value in spelled if key.value == "do"), None)
+    if named is None:
         raise ScriptError("nothing is done", where=node.where, expected="do: an action")
-    action = fields["do"].text()
+    done = _Node(node._name, named)
+    action = done.text()
     if action not in ACTIONS:
-        raise ScriptError(str(unknown_name("action", action, ACTIONS)), where=fields["do"].where)
-    return Step(action, _cue(fields["at"]) if "at" in fields else Cue())
+        raise ScriptError(str(unknown_name("action", action, ACTIONS)), where=done.where)
+    parameter = ACTION_PARAMETERS.get(action)
+    fields = node.fields(("at", "do", parameter.name) if parameter else ("at", "do"))
+    at = _cue(fields["at"]) if "at" in fields else Cue()
+    if parameter is None or parameter.name not in fields:
+        return Step(action, at)
+    given = fields[parameter.name]
+    try:
+        return checked_step(action, at, given.data())
+    except UsageError as error:
+        raise ScriptError(
+            error.problem, where=given.where, expected=error.expected, hint=error.hint
+        ) from None
 
 
 def _cue(node: _Node) -> Cue:
@@ -343,14 +364,17 @@ def _network(node: _Node) -> Network:
 
 
 def _step_item(step: Step) -> dict[str, Any]:
+    item: dict[str, Any] = {}
     if step.at.audio_s is not None:
-        return {"at": {"audio_s": step.at.audio_s}, "do": step.do}
-    if step.at.point is not None:
-        cue: dict[str, Any] = {"point": step.at.point.value}
+        item["at"] = {"audio_s": step.at.audio_s}
+    elif step.at.point is not None:
+        item["at"] = {"point": step.at.point.value}
         if step.at.n != 1:
-            cue["n"] = step.at.n
-        return {"at": cue, "do": step.do}
-    return {"do": step.do}
+            item["at"]["n"] = step.at.n
+    item["do"] = step.do
+    if step.param is not None:
+        item[ACTION_PARAMETERS[step.do].name] = step.param
+    return item
 
 
 def _fault_item(placed: Placed) -> dict[str, Any]:

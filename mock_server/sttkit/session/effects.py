@@ -46,6 +46,11 @@ def _blocked_before_accept(connection: Connection, fault: Fault) -> None:
     connection.reset()
 
 
+def _session_limit(connection: Connection, fault: Fault) -> None:
+    code = 1000 if connection.number % 2 else 1001
+    connection.later(fault.seconds, lambda: connection.close(code, "session limit"))
+
+
 def _latency(connection: Connection, fault: Fault) -> None:
     for model in connection.line_models:
         model.latency = fault.seconds
@@ -78,6 +83,7 @@ _EFFECTS: dict[str, Callable[[Connection, Fault], None]] = {
     "latency": _latency,
     "jitter": _jitter,
     "bandwidth": _bandwidth,
+    "session-limit": _session_limit,
     "stop-reading": lambda connection, fault: connection.stop_reading(),
     "fragment": lambda connection, fault: connection.set_pieces(max(1, int(str(fault.param)))),
     "cut": _cut,

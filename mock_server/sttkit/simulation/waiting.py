@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from types import FrameType
 from typing import Any
@@ -30,9 +30,13 @@ class LoopBlocked(SimulationError):
     """A callback held up the loop in real time: it computes, or waits for something real."""
 
 
-def waiting_tasks(loop: asyncio.AbstractEventLoop) -> tuple[str, ...]:
-    """Each unfinished task of ``loop`` and the lines it waits at, sorted."""
-    return tuple(sorted(_said(task) for task in asyncio.all_tasks(loop)))
+def waiting_tasks(
+    loop: asyncio.AbstractEventLoop,
+    *,
+    only: Callable[[asyncio.Task[Any]], bool] = lambda task: True,
+) -> tuple[str, ...]:
+    """Each unfinished task of ``loop``, or ``only`` some, and the lines it waits at, sorted."""
+    return tuple(sorted(_said(task) for task in asyncio.all_tasks(loop) if only(task)))
 
 
 def place_of(task: asyncio.Task[Any]) -> str:

@@ -26,7 +26,7 @@ from sttkit.simulation.clock import Clock
 from sttkit.simulation.line import LineModel
 from sttkit.simulation.loop import SimulatedLoop
 from sttkit.simulation.network import Answer, Network
-from sttkit.simulation.waiting import Livelock, LoopBlocked
+from sttkit.simulation.waiting import Deadlock, Livelock, LoopBlocked
 from sttkit.targets.model import Place, Target
 from sttkit.trace import Trace
 from sttkit.worlds.played import Played, is_batch, run_of
@@ -121,6 +121,9 @@ def play(
         except Livelock as stuck:
             # The plugin's doing, and so a finding; the run is judged as far as it came.
             trace.note("client", "busy", None, MAIN, seconds=0.0, where="; ".join(stuck.waiting))
+        except Deadlock as stuck:
+            why = "deadlock: nothing can ever happen again"
+            trace.note("client", "waiting", None, MAIN, why=why, tasks=list(stuck.waiting))
         except LoopBlocked as stuck:
             blocked(0.0, str(stuck))
         finally:

@@ -1,0 +1,88 @@
+"""What a stream holds while it is in use: tasks, connections, objects, and audio not yet sent.
+
+A census is taken when all is over; a stream that piles something up shows it before that. Only
+growth is noted, against the first time that was looked: what does not grow is nobody's concern,
+and the numbers of a sound plugin are the same in every process.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sttkit.driver.census import plugin_tasks
+
+_KIT = "sttkit."
+_SUBJECTS = ("sttkit.controls", "sttkit.targets")
+_RAW = (bytes, bytearray, memoryview, array.array)
+_PLAIN = frozenset(
+    {"builtins", "collections", "types", "functools", "weakref", "contextvars", "logging"}
+)
+"""Modules of classes of which an instance says nothing about whose it is: records of the log are
+kept, if at all, by whoever listens to it."""
+_LEAST_BYTES = 100
+"""What is shorter than the shortest piece of audio is no audio."""
+_PRECISION_S = 0.1
+_BYTES_PER_S = 32_000
+"""Of s16le mono audio at 16 kHz: bytes are told as seconds of it."""
+
+
+class Holding:
+    """Looks again and again at what is held.
+
+    Args:
+        open_connections: asks the server.
+    """
+
+    def __init__(self, open_connections: Callable[[], int]) -> None:
+        self._open_connections = open_connections
+        self._objects: Counter[str] | None = None
+
+    def facts(self, sessions: int) -> dict[str, Any]:
+        """JSON-ready facts for a record.
+
+        ``objects`` has the classes of which there are more instances than at the first look, by at
+        least one for two sessions since then.
+        """
+        gc.collect()
+        things = gc.get_objects()
+        counted = Counter(_classes(things))
+        if self._objects is None:
+            self._objects, self._sessions = counted, sessions
+        least = max(2, (sessions - self._sessions) // 2)
+        grown = {name: n - self._objects[name] for name, n in counted.items()}
+        return {
+            "sessions": sessions,
+            "tasks": sorted(plugin_tasks()),
+            "connections": self._open_connections(),
+            "objects": {name: n for name, n in sorted(grown.items()) if n >= least},
+            "audio_s": round(_audio_seconds(things) / _PRECISION_S) * _PRECISION_S,
+        }
+
+
+def _classes(things: Iterable[object]) -> Iterable[str]:
+    for thing in things:
+        kind = type(thing)
+        module = getattr(kind, "__module__", "")
+        if not isinstance(module, str) or module in _PLAIN:
+            continue
+        if (module + ".").startswith(_KIT) and not module.startswith(_SUBJECTS):
+            continue
+        yield f"{module}.{kind.__qualname__}"
+
+
+def _audio_seconds(things: Iterable[object]) -> float:
+    """Bytes that hang on any object, as seconds of audio, each counted once."""
+    sizes: dict[int, int] = {}
+    for thing in things:
+        if type(thing) is bytearray or type(thing).__module__ == "array":
+            continue
+        for held in gc.get_referents(thing):
+            if isinstance(held, _RAW):
+                size = held.nbytes if isinstance(held, memoryview) else len(held)
+                if size >= _LEAST_BYTES:
+                    sizes[id(held)] = size
+    return sum(sizes.values()) / _BYTES_PER_S

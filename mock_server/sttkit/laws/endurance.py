@@ -1,0 +1,109 @@
+"""What an hour of routine reconnects does to a stream, and to the process it lives in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from sttkit.laws.budget import budget_of, surely_resets
+from sttkit.laws.judging import count, overall
+from sttkit.laws.model import Judgement, Law, Run, broken, inapplicable, passed, unexercised
+from sttkit.laws.streams import Stream
+
+ROUTINE_CLOSES = 20
+RECONNECTS = 50
+_MARGIN = 5
+"""So many more tasks or connections may be there because something is just going on."""
+
+
+def routine_closes_end_nothing(run: Run) -> Judgement:
+    return overall(
+        (_survives_closes(run, stream) for stream in run.history.streams),
+        otherwise="no stream was opened",
+    )
+
+
+def _survives_closes(run: Run, stream: Stream) -> Judgement:
+    closes = [f for f in stream.open_failures if f.routine]
+    if not closes:
+        return unexercised("no session was closed routinely while input was open")
+    if len(closes) < len(stream.failures):
+        return unexercised("the line failed in other ways too")
+    ended = stream.ended_by_itself
+    if ended is not None and stream.ended_order < stream.input_end_order:
+        indices = [i for i, c in enumerate(stream.connections) if c.failure is not None]
+        if not all(surely_resets(run, stream, index) for index in indices):
+            return unexercised("sessions were closed too soon to start the budget over")
+        raised = ended.data["how"] == "raised"
+        if raised and budget_of(run) == 0:
+            return inapplicable("the plugin has a budget of 0 retries")
+        error = (ended.data["error"] or {}).get("type")
+        how = f"{error} raised" if raised else "iteration just ended"
+        observed = f"{how} after {count(len(closes), 'routine close')}"
+        return broken("routine closes end no stream", observed, ended.at)
+    if len(closes) < ROUTINE_CLOSES:
+        return unexercised(f"only {count(len(closes), 'routine close')}")
+    return passed()
+
+
+def reconnects_leave_nothing(run: Run) -> Judgement:
+    return overall(
+        (_leave_nothing(run, stream) for stream in run.history.streams),
+        otherwise="no stream was opened",
+    )
+
+
+def _leave_nothing(run: Run, stream: Stream) -> Judgement:
+    looks = stream.of("holding")
+    late = [r for r in looks if r.data["sessions"] > RECONNECTS]
+    early = [r for r in looks if r.data["sessions"] == 2]
+    if not early or not late:
+        return unexercised(f"nobody looked after one reconnect and after {RECONNECTS}")
+    expected = f"no more after {late[-1].data['sessions'] - 1} reconnects than after one"
+    for look in (late[0], late[-1]):
+        more = _more(early[0].data, look.data)
+        if not more:
+            return passed()
+    return broken(expected, more, late[-1].at)
+
+
+def _more(before: Any, after: Any) -> str:
+    tasks = Counter(after["tasks"]) - Counter(before["tasks"])
+    if tasks.total() > _MARGIN:
+        name, _ = tasks.most_common(1)[0]
+        return f"{count(tasks.total(), 'more task')}, such as {name}"
+    connections = after["connections"] - before["connections"]
+    if connections > _MARGIN:
+        return count(connections, "more open connection")
+    for name, number in sorted(after["objects"].items(), key=lambda item: -item[1])[:1]:
+        return f"{number} more {name} in memory"
+    return ""
+
+
+LIVE_LAWS = (
+    Law(
+        "LIVE-8",
+        "must",
+        "Twenty routine closes by the server in one hour, 1000 or 1001, with and without finals "
+        "between, never end a stream whose input is open.",
+        "Sessions are limited, servers are deployed; a call that lasts as long as a film must not "
+        "die of counting to four.",
+        "The end of iteration of streams whose sessions were closed routinely, each after a final "
+        "or after it had outlived the connect timeout.",
+        routine_closes_end_nothing,
+        since=(1, 8, 3),
+    ),
+)
+
+CLOSE_LAWS = (
+    Law(
+        "CLOSE-13",
+        "must",
+        "Fifty reconnects leave no more tasks, connections and objects behind than one.",
+        "What each reconnect leaves adds up over a long call until the worker is killed, and every "
+        "call on it with it.",
+        "Tasks, open connections and instances by class while a long call is muted, after its "
+        "first reconnect and after the fiftieth.",
+        reconnects_leave_nothing,
+    ),
+)

@@ -1,0 +1,117 @@
+"""TIME: when things were said, and how surely."""
+
+from __future__ import annotations
+
+import math
+
+from sttkit.laws.judging import overall, secs
+from sttkit.laws.model import Judgement, Law, Run, broken, passed, unexercised
+from sttkit.laws.streams import Stream, text_of
+from sttkit.laws.words import words_of
+from sttkit.trace import Record
+
+BACKWARDS_S = 0.1
+END_SLACK_S = 0.5
+"""Ends are told less exactly than starts: some include the pause behind the speech."""
+_AHEAD_S = 1.0
+_NOT_REAL_PACE = ("burst", "block-loop", "end-at-once")
+
+
+def times_go_forward(run: Run) -> Judgement:
+    if run.history.lies("times"):
+        return unexercised("the script made the server lie about times")
+    return overall(
+        (_go_forward(run, stream) for stream in run.history.streams),
+        otherwise="no stream was opened",
+    )
+
+
+def _go_forward(run: Run, stream: Stream) -> Judgement:
+    timed = [r for r in stream.transcripts if r.data.get("start") or r.data.get("end")]
+    if not timed:
+        return unexercised("there was no transcript with times")
+    for event in timed:
+        flaw = _flaw(stream, event)
+        if flaw is not None:
+            return flaw
+    if stream.actions(*_NOT_REAL_PACE):
+        return passed()
+    order = run.history.order
+    for session in stream.connections[1:]:
+        if session.ready is None:
+            continue
+        ready = order(session.ready)
+        before = [r for r in timed if order(r) < ready]
+        after = next((r for r in timed if order(r) > ready), None)
+        if not before or after is None:
+            continue
+        earliest = _earliest(before, after)
+        start = float(after.data["start"])
+        if start < earliest:
+            expected = f"a start after the reconnect of {secs(earliest)} or more"
+            return broken(expected, secs(start), after.at)
+    return passed()
+
+
+def _earliest(before: list[Record], after: Record) -> float:
+    """The earliest start that what is said after a reconnect can have."""
+    starts = max(float(r.data["start"]) for r in before)
+    said = {word for r in before for word in words_of(text_of(r))}
+    if said & set(words_of(text_of(after))):
+        return starts - BACKWARDS_S  # audio may be sent, and so heard, twice
+    return max(starts - BACKWARDS_S, max(float(r.data["end"]) for r in before) - END_SLACK_S)
+
+
+def _flaw(stream: Stream, event: Record) -> Judgement | None:
+    start, end = event.data.get("start"), event.data.get("end")
+    for value in (start, end):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return broken("times in seconds", repr(value), event.at)
+        if not math.isfinite(value) or value < 0:
+            return broken("times in seconds, 0 or more", f"{value}", event.at)
+    assert isinstance(start, (int, float))
+    assert isinstance(end, (int, float))
+    if end < start:
+        return broken("an end no earlier than the start", f"{secs(start)} to {secs(end)}", event.at)
+    # The base class takes audio that waited for a connection for audio of when it was connected:
+    # so a time may lie ahead, but by no more than all that was pushed. Milliseconds do.
+    latest = event.at - stream.opened.at + stream.pushed_by(event.at) + _AHEAD_S
+    if start > latest:
+        observed = f"{secs(start)}, when the stream was {secs(event.at - stream.opened.at)} old"
+        return broken("times in seconds since the stream began", observed, event.at)
+    return None
+
+
+def confidences_are_probabilities(run: Run) -> Judgement:
+    transcripts = [r for stream in run.history.streams for r in stream.transcripts]
+    for event in transcripts:
+        value = event.data.get("confidence")
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            return broken("a confidence in [0, 1]", repr(value), event.at)
+    return passed() if transcripts else unexercised("there was no transcript")
+
+
+LAWS = (
+    Law(
+        "TIME-1",
+        "must",
+        "Start and end times are in seconds since the stream began, no end lies before its start, "
+        "and across a reconnect they do not go backwards by more than 0.1 s.",
+        "Times that start over put the second half of a call on top of the first, in subtitles as "
+        "in interruptions.",
+        "The times of transcripts, before and after each new session where audio is pushed at "
+        "real pace.",
+        times_go_forward,
+        since=(1, 3, 9),
+    ),
+    Law(
+        "TIME-2",
+        "must",
+        "Confidence lies in [0, 1].",
+        "Applications compare it with thresholds; a log-probability passes none, or all.",
+        "The confidence of every transcript.",
+        confidences_are_probabilities,
+    ),
+)
