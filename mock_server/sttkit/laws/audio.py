@@ -39,9 +39,11 @@ def arrives_whole(run: Run, stream: Stream) -> Judgement:
     pushed = stream.pushed_end
     whole = _was_finished(stream)
     if not spans:
+        lag = run.history.lag
         ready = next((c.ready.at for c in stream.connections if c.ready is not None), None)
-        up = ready is not None and ready + run.history.lag < stream.closing
-        if not whole and (not up or pushed < 2 * COUNTED_SLACK_S):
+        up = ready is not None and ready + lag < stream.closing
+        on_the_way = stream.pushed_by(stream.closing - lag) < 2 * COUNTED_SLACK_S
+        if not whole and (not up or on_the_way):
             return unexercised("the stream was closed before audio could arrive")
         return broken(EXPECTED, f"none of {secs(pushed)}")
     if not is_exact(stream):

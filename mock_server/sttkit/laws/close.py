@@ -195,9 +195,9 @@ def cancelling_is_cancelling(run: Run) -> Judgement:
 def _is_cancelling(run: Run, stream: Stream) -> Judgement:
     history = run.history
     actions = stream.actions(*CLOSING_ACTIONS)
-    if not actions or stream.ended_order < history.order(actions[0]):
+    begun = stream.closing_order
+    if not actions or stream.ended_order < begun:
         return unexercised("nothing was cancelled while the stream was alive")
-    begun = history.order(actions[0])
     expected = "cancellation ends the stream as such"
     for error, place, at in _after_cancelling(stream, history.order, begun):
         broke_before = any(f.order < begun for f in stream.failures)
@@ -209,8 +209,8 @@ def _is_cancelling(run: Run, stream: Stream) -> Judgement:
         return broken(expected, f"{error.get('type')} {place}", at)
     under_way = history.attempt_lag
     for connection in stream.connections:
-        if connection.order > begun and connection.began > actions[0].at + under_way:
-            after = secs(connection.began - actions[0].at)
+        if connection.order > begun and connection.began > stream.closing + under_way:
+            after = secs(connection.began - stream.closing)
             return broken("no retry after cancellation", f"one {after} later", connection.began)
     return passed()
 
