@@ -201,8 +201,8 @@ def _gets_all_audio(run: Run, stream: Stream, connection: Connection) -> Judgeme
     finished = (
         _was_finished(stream) and connection.failure is None and connection.over >= stream.input_end
     )
-    slack = EXACT_SLACK_S if finished else COUNTED_SLACK_S + history.lag
-    last = stream.pushed_end if finished else stream.pushed_by(until)
+    slack = EXACT_SLACK_S if finished else COUNTED_SLACK_S
+    last = stream.pushed_end if finished else stream.pushed_by(until - history.lag)
     if last - begin <= max(slack, EXACT_SLACK_S):
         return None
     spans = heard_of(stream, connection)

@@ -18,6 +18,7 @@ _FD_GROWTH = 2
 """Descriptors that two more runs must have added before it is a leak: one might be a pool's."""
 _LOOP_COMPLAINTS = ("never retrieved", "was destroyed but it is pending", "Unclosed ")
 _NOT_RETURNED = "DidNotReturn"
+_INSTANT_S = 0.001
 _CLOCK_SLACK_S = 0.1
 """A timer of exactly the limit fires a little later."""
 
@@ -117,6 +118,8 @@ def _is_quiet(run: Run, stream: Stream) -> Judgement:
                 "no connection after aclose() began", f"one {after} later", connection.began
             )
     for error in stream.errors:
+        if _tells_of_before(stream, error.at):
+            continue
         if history.order(error) > begun and history.alone(stream, history.order(error)):
             kind = (error.data["error"] or {}).get("type")
             return broken("no error event after aclose() began", str(kind), error.at)
@@ -192,6 +195,15 @@ def cancelling_is_cancelling(run: Run) -> Judgement:
     )
 
 
+def _tells_of_before(stream: Stream, at: float) -> bool:
+    """Whether an error is told in the instant of closing, of a failure just before.
+
+    The stream's task was woken by the failure already; the call comes too late to keep it quiet.
+    """
+    broke_before = any(f.order < stream.closing_order for f in stream.failures)
+    return broke_before and at - stream.closing <= _INSTANT_S
+
+
 def _is_cancelling(run: Run, stream: Stream) -> Judgement:
     history = run.history
     actions = stream.actions(*CLOSING_ACTIONS)
@@ -203,6 +215,8 @@ def _is_cancelling(run: Run, stream: Stream) -> Judgement:
         broke_before = any(f.order < begun for f in stream.failures)
         if error.get("api") and broke_before and place == "out of the iteration":
             continue  # what had gone wrong by then may still be told
+        if error.get("api") and _tells_of_before(stream, at):
+            continue
         # A consumer that is cancelled and then iterates again gets this from the base class.
         if error.get("type") == "InvalidStateError" and stream.actions("cancel-consumer"):
             continue
