@@ -101,7 +101,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _place(given: str) -> str | None:
-    return given if Path(given).exists() else None
+    from sttkit.scripting.yaml import is_line
+
+    return None if is_line(given) or not Path(given).exists() else given
 
 
 def _size(script: Script) -> str:

@@ -41,9 +41,11 @@ def arrives_whole(run: Run, stream: Stream) -> Judgement:
     pushed = stream.pushed_end
     whole = _was_finished(stream)
     if not spans:
+        lag = run.history.lag
         ready = next((c.ready.at for c in stream.connections if c.ready is not None), None)
-        up = ready is not None and ready + run.history.lag < stream.closing
-        if not whole and (not up or pushed < 2 * COUNTED_SLACK_S):
+        up = ready is not None and ready + lag < stream.closing
+        on_the_way = stream.pushed_by(stream.closing - lag) < 2 * COUNTED_SLACK_S
+        if not whole and (not up or on_the_way):
             return unexercised("the stream was closed before audio could arrive")
         return broken(EXPECTED, f"none of {secs(pushed)}")
     if not is_exact(stream):
@@ -201,8 +203,8 @@ def _gets_all_audio(run: Run, stream: Stream, connection: Connection) -> Judgeme
     finished = (
         _was_finished(stream) and connection.failure is None and connection.over >= stream.input_end
     )
-    slack = EXACT_SLACK_S if finished else COUNTED_SLACK_S + history.lag
-    last = stream.pushed_end if finished else stream.pushed_by(until)
+    slack = EXACT_SLACK_S if finished else COUNTED_SLACK_S
+    last = stream.pushed_end if finished else stream.pushed_by(until - history.lag)
     if last - begin <= max(slack, EXACT_SLACK_S):
         return None
     spans = heard_of(stream, connection)

@@ -79,7 +79,16 @@ class History:
         opened = [s for s in self.streams if self.order(s.opened) <= connection.order]
         alive = [s for s in opened if s.over_order > connection.order]
         candidates = alive or opened
+        if len(candidates) > 1:
+            # A stream whose connection is up needs no other.
+            candidates = [s for s in candidates if not self._is_connected(s, connection)]
         return candidates[0].name if len(candidates) == 1 else None
+
+    def _is_connected(self, stream: Stream, attempt: Connection) -> bool:
+        return any(
+            c.named_stream == stream.name and c.order < attempt.order and c.over > attempt.began
+            for c in self.connections
+        )
 
     @cached_property
     def unassigned(self) -> tuple[Connection, ...]:

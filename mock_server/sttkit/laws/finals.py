@@ -84,7 +84,7 @@ def is_owed(run: Run, stream: Stream, connection: Connection, final: Record) -> 
     if ended is None:
         # From outside it cannot be seen what was still on its way when the stream was closed.
         return final.at + lag <= stream.closing and _client_stayed(run, connection, final)
-    if stream.ended_order < order:
+    if stream.ended_order < order or (history.backlog and final.at + lag > ended.at):
         return False
     return _client_stayed(run, connection, final)
 
@@ -99,7 +99,9 @@ def _client_stayed(run: Run, connection: Connection, final: Record) -> bool:
 
 def _server_done_before(run: Run, connection: Connection, left: Record) -> bool:
     done = connection.session_ended
-    return done is not None and run.history.order(done) < run.history.order(left)
+    if done is None or done.at + run.history.backlog > left.at:
+        return False
+    return run.history.order(done) < run.history.order(left)
 
 
 def delivered_as_owed(run: Run, stream: Stream) -> bool:

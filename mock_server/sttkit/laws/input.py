@@ -149,8 +149,14 @@ def provider_errors_are_told(run: Run) -> Judgement:
         (
             _is_told(run, stream, record)
             for stream in run.history.streams
-            for record in stream.sent
+            for connection in stream.connections
+            for record in connection.sent
+            # A client that failed the connection for a violation before it reads no more.
             if record.data.get("event") == "provider_error"
+            and (
+                connection.violation is None
+                or run.history.order(record) < run.history.order(connection.violation)
+            )
         ),
         otherwise="the server sent no error message",
     )

@@ -52,7 +52,7 @@ def _shared(sibling: Stream, order: int) -> bool:
 def _is_untouched(run: Run, sibling: Stream, other: Stream) -> Judgement:
     first = next(what for at, what in _troubles(run, other) if _shared(sibling, at))
     expected = f'"{sibling.name}" untouched by {first} on "{other.name}"'
-    if sibling.failures or _is_deaf(sibling):
+    if sibling.failures or _is_disturbed(run, sibling):
         return unexercised("both streams failed")
     if sibling.errors and run.history.alone(sibling, run.history.order(sibling.errors[0])):
         return broken(expected, "an error event of its own", sibling.errors[0].at)
@@ -76,14 +76,17 @@ def _is_untouched(run: Run, sibling: Stream, other: Stream) -> Judgement:
     return passed()
 
 
-def _is_deaf(stream: Stream) -> bool:
-    """Whether the script took away what the server has to say to it."""
-    return any(connection.deaf_fault is not None for connection in stream.connections)
+def _is_disturbed(run: Run, stream: Stream) -> bool:
+    """Whether the script kept from a stream what the server had to say, or broke the protocol."""
+    return run.history.backlog > 0 or any(
+        connection.deaf_fault is not None or connection.violation is not None
+        for connection in stream.connections
+    )
 
 
 def _works(run: Run, stream: Stream) -> Judgement:
     expected = "a new stream on the same STT transcribes"
-    if stream.failures or _is_deaf(stream):
+    if stream.failures or _is_disturbed(run, stream):
         return unexercised("the new stream's own line failed")
     ended = stream.ended_by_itself
     if ended is not None and ended.data["how"] == "raised":

@@ -117,7 +117,10 @@ class Stream:
     @cached_property
     def _closing(self) -> tuple[float, int]:
         closings = [r for r in self.of("calling") if r.data["name"] in ("aclose", "stt_aclose")]
-        moments = (*self.actions(*CLOSING_ACTIONS), *closings)
+        # An action that closes only starts the call, which begins some turns of the loop later.
+        called = any(r.data["name"] == "aclose" for r in closings)
+        actions = {"cancel-consumer"} if called else CLOSING_ACTIONS
+        moments = (*self.actions(*actions), *closings)
         first = min(moments, key=self._history.order, default=None)
         return (first.at, self._history.order(first)) if first is not None else (math.inf, NEVER)
 

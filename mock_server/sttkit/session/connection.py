@@ -43,6 +43,9 @@ CLOSE_TIMEOUT_S = 2.0
 _END_OF_DATA = b""
 """On its way in like any data: the client shut its direction."""
 
+_MOST_PIECES = 4096
+"""Of one write: a megabyte byte by byte would keep the client's loop from turning, in no time."""
+
 
 class Connection:
     """One connection: give it bytes and the time, carry out its `actions`.
@@ -336,6 +339,7 @@ class Connection:
         if size is None:
             self._do(Send(data), len(data))
             return
+        size = max(size, -(-len(data) // _MOST_PIECES))
         for start in range(0, len(data), size):
             piece = data[start : start + size]
             self._do(Send(piece, apart=True), len(piece))

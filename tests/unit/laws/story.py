@@ -187,7 +187,10 @@ class Story:
         return self.client("call", name=name, took=took, error=error)
 
     def action(self, action: str) -> Story:
-        return self.client("action", action=action)
+        self.client("action", action=action)
+        if action in ("aclose", "aclose-twice"):
+            self.client("calling", name="aclose")
+        return self
 
     def event(self, kind: str, text: str = "", **data: Any) -> Story:
         facts: dict[str, Any] = {

@@ -233,7 +233,7 @@ def moving_to_new_options_is_not_a_failure() -> Run:
 
 @cases.doubts("RETRY-2")
 def attempts_of_two_streams_cannot_be_told_apart() -> Run:
-    tale = story().stream().opened().of("second").stream()
+    tale = story().stream().of("second").stream()
     return tale.refused().run()
 
 
