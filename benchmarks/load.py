@@ -2,7 +2,8 @@
 
 Prebuilt masked frames go over plain transports, so that the generator costs far less than what it
 measures. Pings tell how far behind the server is: a pong comes when everything that was sent before
-it has been dealt with. Prints what it saw as JSON.
+it has been dealt with. Prints a line when all are connected, begins when it is sent one, and prints
+what it saw as JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass
 
-from benchmarks.machine import allow_many_files
+from benchmarks.machine import allow_many_files, keep_to_core
 from sttkit.audio.speech import speech
 from sttkit.audio.synth import render
 
@@ -131,6 +132,8 @@ async def run_load(port: int, streams: int, seconds: float) -> Seen:
     await asyncio.wait([client.ping() for client in clients], timeout=PATIENCE_S)
     for client in clients:
         client.lag = 0.0  # of the crowd at the door, which is not what is measured
+    print("connected", flush=True)
+    sys.stdin.readline()
     sent = 0
     due = started = loop.time()
     for tick in range(round(seconds * RATE_HZ)):
@@ -155,5 +158,6 @@ async def run_load(port: int, streams: int, seconds: float) -> Seen:
 
 if __name__ == "__main__":
     allow_many_files()
+    keep_to_core(1)
     seen = asyncio.run(run_load(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
     print(json.dumps(asdict(seen)))

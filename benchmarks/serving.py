@@ -8,7 +8,6 @@ import sys
 from dataclasses import dataclass
 
 from benchmarks.load import Seen
-from benchmarks.machine import keep_to_core
 
 SLOW_S = 0.05
 """A generator that is further behind its plan in the end has given out itself."""
@@ -19,7 +18,7 @@ class Measured:
     """What the server says of itself, and the generator of both.
 
     Attributes:
-        cpu_s: seconds of CPU time of the server, connecting included.
+        cpu_s: seconds of CPU time of the server, from the first message to the last pong.
         entries: records that its journal grew by.
         bytes: what its memory grew by.
         seen: by the generator.
@@ -57,20 +56,22 @@ def measure(subject: str, *, streams: int, seconds: float) -> Measured:
         assert server.stdin is not None
         assert server.stdout is not None
         port = server.stdout.readline().strip()
-        _go_on(server)
-        load = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-m", "benchmarks.load", port, str(streams), str(seconds)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            check=True,
-            preexec_fn=lambda: keep_to_core(1),
-        )
-        _go_on(server)
-        said = json.loads(server.stdout.readline())
-    return Measured(seen=Seen(**json.loads(load.stdout)), **said)
+        ) as load:
+            assert load.stdout is not None
+            load.stdout.readline()
+            _go_on(server)
+            _go_on(load)
+            seen = Seen(**json.loads(load.stdout.readline()))
+            _go_on(server)
+        return Measured(seen=seen, **json.loads(server.stdout.readline()))
 
 
-def _go_on(server: subprocess.Popen[str]) -> None:
-    assert server.stdin is not None
-    server.stdin.write("\n")
-    server.stdin.flush()
+def _go_on(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()

@@ -55,7 +55,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, MutableSequence
 from typing import Any, Literal, NamedTuple
 
 Side = Literal["server", "client"]
@@ -89,13 +90,21 @@ class Trace:
     Args:
         clock: current time in seconds, of any origin.
         secrets: values that must never be stored; `redact` removes them.
+        limit: how many records are kept, the latest ones; None for all of them. A message of audio
+            takes about half a kilobyte, so a stream of 50 a second fills 90 MB in an hour.
     """
 
-    def __init__(self, clock: Callable[[], float], *, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        secrets: tuple[str, ...] = (),
+        limit: int | None = None,
+    ) -> None:
         self._clock = clock
         self._origin = clock()
         self._secrets = tuple(secret for secret in secrets if secret)
-        self.records: list[Record] = []
+        self.records: MutableSequence[Record] = [] if limit is None else deque(maxlen=limit)
         self._listeners: list[Callable[[Record], None]] = []
 
     def now(self) -> float:
