@@ -20,9 +20,12 @@ CODE := $(wildcard mock_server plugin tests tools benchmarks)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# The recogniser that speech is recorded with: only the targets that record need it.
+ENGINE := $(VENV)/.ready-engine-$(PYTHON_VERSION)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test twice check style types floors format bench install constraints clean
+.PHONY: help demo test twice check style types floors format bench speech install constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +64,10 @@ format: $(READY) ## rewrite the code as `make style` wants it
 bench: $(READY) ## run the benchmarks
 	$(BIN)/python -m benchmarks
 
+speech: $(ENGINE) ## make cassettes/speech anew (needs espeak-ng: apt-get install espeak-ng)
+	$(BIN)/python tools/make_speech.py
+	git diff --stat -- cassettes/speech
+
 install: $(READY) ## only set up .venv
 
 constraints: ## resolve constraints.txt anew, for all supported versions of Python
@@ -94,4 +101,13 @@ else
 		$(BIN)/python -m pip install --quiet --editable '.[dev]'
 endif
 	@rm -f $(VENV)/.ready-*
+	@touch $@
+
+$(ENGINE): $(READY)
+ifneq ($(UV),)
+	@$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[dev,engine]'
+else
+	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+		$(BIN)/python -m pip install --quiet --editable '.[dev,engine]'
+endif
 	@touch $@

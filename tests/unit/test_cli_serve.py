@@ -1,10 +1,12 @@
 import argparse
 import json
 import sys
+import types
+from importlib.machinery import ModuleSpec
 
 import pytest
 
-from sttkit.cli import serve
+from sttkit.cli import main, serve
 from sttkit.dialects import dialect_names, load_dialect
 from sttkit.dialects.model import Opening, Request
 from sttkit.errors import UsageError
@@ -111,3 +113,29 @@ def test_the_default_port_and_host_are_on_this_machine():
     serve.add_to(parser.add_subparsers())
     arguments = parser.parse_args(["serve"])
     assert (arguments.host, arguments.port) == ("127.0.0.1", 8765)
+
+
+@pytest.mark.parametrize("package", ["pocketsphinx", "soxr"])
+def test_without_the_recogniser_installed_one_sentence_says_what_to_do(
+    monkeypatch, capsys, package
+):
+    for name in ("pocketsphinx", "soxr"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        sys.modules[name].__spec__ = ModuleSpec(name, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(["serve", "--engine", "pocketsphinx", "--port", "0"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"sttkit: error: the engine pocketsphinx needs the package {package}; "
+        "pip install 'sttkit[engine]'"
+    )
+
+
+def test_an_engine_speaks_the_protocol_of_self_hosted_servers_only(capsys):
+    assert main(["serve", "--engine", "pocketsphinx", "--dialect", "deepgram"]) == 2
+    assert "does not speak deepgram; expected the dialect custom_stt" in capsys.readouterr().err
+
+
+def test_an_engine_that_there_is_not_is_wrong_usage(capsys):
+    assert main(["serve", "--engine", "whisper"]) == 2
+    assert "pocketsphinx" in capsys.readouterr().err

@@ -65,7 +65,13 @@ class Speech:
 
     @property
     def core_end(self) -> float:
-        """Where the scripted part ends: the last core utterance and the pause behind it."""
+        """Where the scripted part ends: the last core utterance and the pause behind it.
+
+        A recording is played to its end, whether or not anything is said in it.
+        """
+        if self.recording is not None:
+            encore = self.utterances[self.core :]
+            return encore[0].start if encore else self.duration
         if not self.core:
             return min(self.duration, LEAD_IN_S + TAIL_S)
         if self.core < len(self.utterances):
@@ -83,7 +89,7 @@ class Speech:
         used = {word.text for word in self.words()}
         fresh = (text for text in _coined_words() if text not in used)
         utterances = list(self.utterances)
-        at = self.duration if self.utterances else LEAD_IN_S
+        at = self.duration if self.utterances or self.recording is not None else LEAD_IN_S
         until = self.duration + seconds
         while at < until:
             words = _lay_out([next(fresh), next(fresh)], at)

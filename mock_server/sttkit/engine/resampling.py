@@ -22,7 +22,8 @@ class _Soxr:
     def __init__(self, rate: int) -> None:
         import soxr  # pyright: ignore[reportMissingImports]
 
-        self._stream = soxr.ResampleStream(rate, RATE, 1, dtype="int16", quality="HQ")
+        # With 16-bit samples libsoxr adds dither, which depends on how the stream is cut.
+        self._stream = soxr.ResampleStream(rate, RATE, 1, dtype="float32", quality="HQ")
 
     def feed(self, pcm: bytes) -> bytes:
         return self._convert(pcm, last=False)
@@ -33,6 +34,6 @@ class _Soxr:
     def _convert(self, pcm: bytes, *, last: bool) -> bytes:
         import numpy as np
 
-        samples = np.frombuffer(pcm, dtype="<i2").astype(np.int16)
+        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
         converted = self._stream.resample_chunk(samples, last=last)
-        return bytes(converted.astype("<i2").tobytes())
+        return bytes(np.clip(np.rint(converted), -32768, 32767).astype("<i2").tobytes())

@@ -43,16 +43,19 @@ class Sphinx:
         import pocketsphinx  # pyright: ignore[reportMissingImports]
 
         self._model = pocketsphinx.Decoder(samprate=RATE, loglevel="FATAL")
-        self._means = self._model.get_cmn(False)
+        self._utterances: _Utterances | None = None
 
     def open(self, sample_rate: int) -> Hearing:
         """Hear a new session, at a rate in Hz; the one before is over."""
         import pocketsphinx  # pyright: ignore[reportMissingImports]
 
-        # What was learnt of the last speaker's loudness would change the words of the next one.
-        self._model.set_cmn(self._means)
+        if self._utterances is not None:
+            self._utterances.finish()  # the client left in the middle of one
+        # What was learnt of the last speaker and line would change the words of the next one.
+        self._model.reinit_feat()
+        self._utterances = _Utterances(self._model)
         vad = pocketsphinx.Vad(pocketsphinx.Vad.MEDIUM_STRICT, RATE)
-        return Hearing(_Utterances(self._model), vad.is_speech, resampler(sample_rate))
+        return Hearing(self._utterances, vad.is_speech, resampler(sample_rate))
 
 
 class _Utterances:
