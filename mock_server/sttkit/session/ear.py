@@ -76,6 +76,7 @@ class KnownSpeech:
             self._line.tracks,
             signals_end=facts.signals_end,
             answers_empty_flush=facts.answers_empty_flush,
+            late_transcripts=facts.late_transcripts,
         )
 
     def objection(self, config: Mapping[str, object], rate: int) -> str | None:
