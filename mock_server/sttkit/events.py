@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Ready:
 
 @dataclass(frozen=True)
 class SpeechStarted:
-    """Speech was noticed at ``at`` seconds."""
+    """Speech was noticed at ``at`` seconds (0 where the provider does not say)."""
 
-    at: float
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class Final(Transcript):
 
 @dataclass(frozen=True)
 class SpeechEnded:
-    """The utterance ended at ``at`` seconds."""
+    """The utterance ended at ``at`` seconds (0 where the provider does not say)."""
 
-    at: float
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,23 @@ class ProviderError:
     name: str
 
 
+@dataclass(frozen=True)
+class Acknowledged:
+    """A message of the client's was taken; ``what`` is its kind."""
+
+    what: Literal["config", "keepalive", "flush"]
+
+
 ServerEvent = (
-    Ready | SpeechStarted | Interim | Final | SpeechEnded | Usage | SessionEnded | ProviderError
+    Ready
+    | SpeechStarted
+    | Interim
+    | Final
+    | SpeechEnded
+    | Usage
+    | SessionEnded
+    | ProviderError
+    | Acknowledged
 )
 
 
@@ -131,9 +147,13 @@ class EndOfStream:
 
 @dataclass(frozen=True)
 class Unintelligible:
-    """A client message that the dialect's documentation does not know; ``reason`` says why."""
+    """A client message that the provider refuses or does not know; ``reason`` says why.
+
+    ``error`` names the error it is answered with, where that is not the dialect's usual one.
+    """
 
     reason: str
+    error: str | None = None
 
 
 ClientEvent = Audio | Config | Keepalive | Flush | EndOfStream | Unintelligible

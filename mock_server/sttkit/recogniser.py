@@ -73,6 +73,7 @@ class Recogniser:
         signals_end: whether the provider has a message for the end of speech; if not, the end must
             ride on a final, which is then sent even when it has no text.
         answers_empty_flush: whether a flush with nothing pending is answered by an empty final.
+        late_transcripts: whether the end of an utterance is told before its final.
     """
 
     def __init__(
@@ -81,10 +82,12 @@ class Recogniser:
         *,
         signals_end: bool = True,
         answers_empty_flush: bool = False,
+        late_transcripts: bool = False,
     ) -> None:
         self._tracks = tracks
         self._signals_end = signals_end
         self._answers_empty_flush = answers_empty_flush
+        self._late_transcripts = late_transcripts
         self._heard: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
         self._transcribed: set[tuple[str, int, int]] = set()
         self._next: dict[str, int] = {}
@@ -220,7 +223,7 @@ class Recogniser:
             said.append(self._final(active, from_flush=from_flush, endpoint=True))
         said.append(Said(SpeechEnded(at), active.track, active.index))
         self._active = None
-        return said
+        return said[::-1] if self._late_transcripts else said
 
 
 def _text_of(words: list[Word]) -> tuple[str, float, float, tuple[Word, ...]]:

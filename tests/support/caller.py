@@ -14,8 +14,9 @@ it. The client side is ``websockets``' own protocol object, which judges what it
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -47,7 +48,10 @@ FOREVER = 3600.0
 
 @dataclass(frozen=True)
 class Tongue:
-    """How a client speaks a dialect."""
+    """How a client speaks a dialect.
+
+    ``wrap`` is how audio of ``rate`` Hz is sent, in chunks of at least and at most so many seconds.
+    """
 
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -55,6 +59,9 @@ class Tongue:
     flush: str = ""
     end: str = ""
     keepalive: str = ""
+    rate: int = 16000
+    wrap: Callable[[bytes], Message] = lambda pcm: pcm
+    chunk_s: tuple[float, float] = (0.001, 2.0)
 
 
 TONGUES = {
@@ -73,6 +80,34 @@ TONGUES = {
         keepalive='{"type":"KeepAlive"}',
     ),
 }
+
+
+def _append(pcm: bytes) -> Message:
+    audio = base64.b64encode(pcm).decode()
+    return json.dumps({"type": "input_audio_buffer.append", "audio": audio})
+
+
+ALL_TONGUES = {
+    **TONGUES,
+    "assemblyai": Tongue(
+        "/v3/ws?sample_rate=16000&speech_model=universal-3-6-pro",
+        {"Authorization": "secret"},
+        flush='{"type":"ForceEndpoint"}',
+        end='{"type":"Terminate"}',
+        keepalive='{"type":"KeepAlive"}',
+        chunk_s=(0.05, 1.0),
+    ),
+    "openai": Tongue(
+        "/v1/realtime?intent=transcription",
+        {"Authorization": "Bearer secret"},
+        config='{"type":"session.update","session":{"audio":{"input":{"format":{"rate":24000}}}}}',
+        flush='{"type":"input_audio_buffer.commit"}',
+        rate=24000,
+        wrap=_append,
+    ),
+    "gnani": Tongue("/stt/v3/stream", {"x-api-key-id": "secret", "lang_code": "en-IN"}),
+}
+"""Also those in which not every client message exists."""
 
 
 class Stage:
@@ -100,7 +135,7 @@ class Stage:
     ) -> None:
         self.now = 1000.0
         self.dialect = load_dialect(dialect)
-        self.tongue = TONGUES[dialect]
+        self.tongue = ALL_TONGUES[dialect]
         self.script = played or script(said or speech(*SAID), *faults, network=network, seed=seed)
         self.trace = Trace(lambda: self.now, secrets=("secret",))
         self.line = Line(
@@ -213,11 +248,12 @@ class Caller:
 
     def speak(self, until: float, *, frame_s: float = FRAME_S) -> None:
         """Send the track's audio up to ``until`` seconds, frame by frame, at real pace."""
-        pcm = self._stage.line.pcm(16000)[self._track]
+        tongue = self._stage.tongue
+        pcm = self._stage.line.pcm(tongue.rate)[self._track]
         while self.spoken_s < until - 1e-9:
             following = min(until, self.spoken_s + frame_s)
-            first, last = round(self.spoken_s * 16000), round(following * 16000)
-            self.send(pcm[2 * first : 2 * last])
+            first, last = round(self.spoken_s * tongue.rate), round(following * tongue.rate)
+            self.send(tongue.wrap(pcm[2 * first : 2 * last]))
             self._stage.wait(following - self.spoken_s)
             self.spoken_s = following
 

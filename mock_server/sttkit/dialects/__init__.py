@@ -13,7 +13,7 @@ from importlib import metadata
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError, unknown_name
 
-_NOT_DIALECTS = frozenset({"model", "wire"})
+_NOT_DIALECTS = frozenset({"model", "tables", "template", "wire"})
 
 
 def dialect_names() -> tuple[str, ...]:

@@ -64,11 +64,20 @@ class View:
         session_id: unique per session, deterministic.
         config: the latest configuration.
         sequence: number of the server message about to be written, from 0.
+        utterance: number of the utterance that is spoken of, from 0.
+        said: text of the latest interim of the segment that is spoken of; a dialect that sends only
+            what is new says the rest.
+        unflushed_s: seconds of audio heard since the client last asked for finals.
+        chunk_bytes: size of the audio message before the one that is read; 0 if there was none.
     """
 
     session_id: str
     config: Mapping[str, object]
     sequence: int = 0
+    utterance: int = 0
+    said: str = ""
+    unflushed_s: float = 0.0
+    chunk_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,14 +111,17 @@ class Facts:
         flush_message: whether the client has a message that asks for pending finals.
         answers_empty_flush: whether a flush with nothing pending is answered (an empty final).
         signals_start, signals_end: whether the server sends messages of its own for these.
-        late_transcripts: whether a transcript may follow the end of its utterance.
+        late_transcripts: whether the final follows the message that says the utterance's end.
         names_language: whether transcripts name their language.
-        usage: how RECOGNITION_USAGE is counted by the plugin.
+        usage: how RECOGNITION_USAGE is counted by the plugin; ``utterances`` by the times at which
+            the server says that they start and end.
         idle_limit: seconds without audio or keepalive after which the server closes, or None.
         idle_close: the close code and reason it does so with.
         transient_closes, final_closes: close codes that the provider documents as such.
         bad_message: what a message the provider does not know leads to: the name of an error, or
             None where the provider ignores it.
+        session_limit: the longest session that is served, seconds, and the name of the error that
+            it ends with; None where the provider has no limit.
         overloaded: the name of the error that says the provider has no room, or None.
         limit_close: the close code and reason at the end of the longest session there may be.
     """
@@ -123,12 +135,15 @@ class Facts:
     signals_end: bool = True
     late_transcripts: bool = False
     names_language: bool = False
-    usage: Literal["client-audio", "connection-lifetime", "server-reported", "none"] = "none"
+    usage: Literal[
+        "client-audio", "connection-lifetime", "utterances", "server-reported", "none"
+    ] = "none"
     idle_limit: float | None = None
     idle_close: tuple[int, str] = (1001, "idle")
     transient_closes: frozenset[int] = frozenset()
     final_closes: frozenset[int] = frozenset()
     bad_message: str | None = None
+    session_limit: tuple[float, str] | None = None
     overloaded: str | None = None
     limit_close: tuple[int, str] = (1001, "session limit")
 
@@ -158,7 +173,8 @@ class Dialect:
         host: the production host name.
         open: decides about an upgrade request.
         read: what a client message means.
-        write: the messages that say an event; empty where the provider has none for it.
+        write: the messages that say an event; empty where the provider has none for it. Where there
+            are several, one says it and the others go with it.
         explain: what a server message means, the other half of ``write``; None if it says nothing.
         http_error: the JSON body of an HTTP error of this provider.
         errors: documented errors by name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import wave
@@ -10,10 +11,10 @@ from email import policy
 from email.parser import BytesParser
 
 from sttkit.dialects.model import Message, Refusal, Request
-from sttkit.events import Word
 
 MIN_RATE, MAX_RATE = 4000, 192_000
 """Sample rates that are served, Hz: all there are in practice, none that asks for gigabytes."""
+_MAX_NESTING = 8
 
 
 def text_of(value: Mapping[str, object]) -> str:
@@ -48,15 +49,31 @@ def sample_rate_of(value: object) -> int | None:
     return int(value) if MIN_RATE <= value <= MAX_RATE else None
 
 
-def words_of(value: object, *, text: str = "word") -> tuple[Word, ...]:
-    """Words out of a JSON list of ``{word, start, end}``; entries of other shapes are left out."""
-    if not isinstance(value, list):
-        return ()
-    return tuple(
-        Word(str(entry.get(text, "")), number(entry.get("start")), number(entry.get("end")))
-        for entry in value
-        if isinstance(entry, dict)
-    )
+def base64_of(value: object) -> bytes | None:
+    """The bytes that a base64 text stands for, or None if it is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError:
+        return None
+
+
+def flat(value: Mapping[str, object]) -> dict[str, object]:
+    """A nested configuration by dotted names, so that a later one changes only what it names.
+
+    What is nested deeper than anyone nests settings is kept as it is.
+    """
+    found: dict[str, object] = {}
+    left = [("", value, 0)]
+    while left:
+        prefix, inside, depth = left.pop()
+        for key, part in inside.items():
+            if isinstance(part, dict) and depth < _MAX_NESTING:
+                left.append((f"{prefix}{key}.", part, depth + 1))
+            else:
+                found[prefix + key] = part
+    return found
 
 
 def read_wav_body(body: bytes) -> tuple[bytes, int] | Refusal:

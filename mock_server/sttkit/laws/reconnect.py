@@ -23,7 +23,8 @@ def reconnects_repeat_the_configuration(run: Run) -> Judgement:
     judged: list[Judgement] = []
     for stream in run.history.streams:
         judged += _survives_updates(run, stream)
-        configured = [c for c in stream.connections if c.config]
+        # One that broke before it heard anything may not have been told its configuration yet.
+        configured = [c for c in stream.connections if c.config and (c.heard or not c.failure)]
         for before, after in pairwise(configured):
             judged.append(_repeats(run, stream, before, after))
     return overall(judged, otherwise="no session was configured again")

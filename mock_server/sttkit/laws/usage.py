@@ -82,8 +82,32 @@ def _expected(run: Run, stream: Stream, sessions: list[Connection]) -> tuple[flo
         if len(sessions) == 1:
             high = max(high, stream.pushed_end)
         return low, high
+    if run.facts.usage == "utterances":
+        told = [_utterances(c) for c in sessions]
+        return sum(low for low, _ in told), sum(high for _, high in told)
     reported = [_reported(c) for c in sessions]
     return sum(low for low, _ in reported), sum(high for _, high in reported)
+
+
+def _utterances(session: Connection) -> tuple[float, float]:
+    """Seconds from each start of speech that the server told to the end that it told.
+
+    At least those whose final followed, on a line that did not fail; at most all.
+    """
+    low = high = pending = 0.0
+    began = None
+    for record in session.sent:
+        event = record.data.get("event")
+        if event == "speech_started":
+            began = float(record.data["at"])
+        elif event == "speech_ended" and began is not None:
+            pending = float(record.data["at"]) - began
+            high += pending
+            began = None
+        elif event == "final":
+            low += pending
+            pending = 0.0
+    return (low if session.failure is None else 0.0), high
 
 
 def _reported(session: Connection) -> tuple[float, float]:
@@ -106,8 +130,9 @@ def _is_measured(run: Run, stream: Stream) -> Judgement:
     metrics = [r for r in stream.of("metrics") if r.data["streamed"] and not r.data.get("acquired")]
     if not events and not metrics:
         return unexercised("there was no usage")
-    told = Counter(round(float(r.data["usage_s"]), 6) for r in events)
-    measured = Counter(round(float(r.data["audio_duration"]), 6) for r in metrics)
+    # Metrics of no audio at all cannot be told from those of a connection.
+    told = Counter(round(s, 6) for r in events if (s := float(r.data["usage_s"])))
+    measured = Counter(round(s, 6) for r in metrics if (s := float(r.data["audio_duration"])))
     spared = Counter(
         round(float(r.data["usage_s"]), 6) for r in events if r.at >= stream.closing - _SAME_TURN_S
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable
 
 from websockets.frames import Close, Frame, Opcode
@@ -115,6 +116,10 @@ class Connection:
         self._now = now
         if self.state is State.GONE:
             return
+        if how == "fin":  # what the client sent before is still on its way in, and arrives
+            for data in self._in.take(math.inf):
+                if data:
+                    self._receive(data)
         ending = self._lost_how is not None or self.state in (State.CLOSING, State.SHUT)
         by = self._lost_by if ending else "client"
         self.note("lost", by=by, how=self._lost_how or how)

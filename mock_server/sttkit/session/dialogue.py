@@ -16,6 +16,7 @@ from websockets.frames import Close
 
 from sttkit.dialects.model import Message, Opening, View
 from sttkit.events import (
+    Acknowledged,
     Audio,
     Config,
     EndOfStream,
@@ -52,6 +53,7 @@ _NAMES: dict[type, str] = {
     Usage: "usage",
     SessionEnded: "session_ended",
     ProviderError: "provider_error",
+    Acknowledged: "acknowledged",
 }
 _NOTED = ("text", "start", "end", "confidence", "from_flush", "endpoint", "at", "audio_s", "name")
 
@@ -73,13 +75,14 @@ class Dialogue:
         self._view = View(f"session-{connection.number}", self._config)
         self._counts: Counter[Point] = Counter()
         self._interims = 0
+        self._utterances = 0
         self._rate = opening.sample_rate
         self._ear = self._make_ear()
         self._ready = False
         self._ended = False
         self._muted = False
         self._pending_edits: list[Fault] = []
-        self._held_back: list[tuple[Message, dict[str, Any]]] = []
+        self._held_back: list[tuple[list[Message], dict[str, Any]]] = []
         self._bad_times = 0
         self._last_heard = connection.now()
 
@@ -89,6 +92,9 @@ class Dialogue:
         """The handshake was answered."""
         if self._facts.idle_limit is not None:
             self._connection.later(self._facts.idle_limit, self._check_idle)
+        if self._facts.session_limit is not None:
+            seconds, error = self._facts.session_limit
+            self._connection.later(seconds, lambda: self._say_failure(error))
         if self._facts.greeting != "on-config":
             self._connection.note("config", values=self._noted_config())
         self._apply_all(self.reach(Point.UPGRADED))
@@ -108,6 +114,7 @@ class Dialogue:
                 self._line.tracks,
                 signals_end=self._facts.signals_end,
                 answers_empty_flush=self._facts.answers_empty_flush,
+                late_transcripts=self._facts.late_transcripts,
             )
             return KnownSpeech(self._connection, recogniser, self._say_all)
         return EngineEar(self._connection, engine, self._facts, self._say_all, self._fail)
@@ -144,6 +151,7 @@ class Dialogue:
         if isinstance(event, Audio):
             self._last_heard = self._connection.now()
             if not self._ended:
+                self._count(len(event.pcm))
                 self._ear.hear(event.pcm, self._rate)
             return
         text = message if isinstance(message, str) else f"{len(message)} bytes"
@@ -151,14 +159,20 @@ class Dialogue:
         self._connection.note("control", what=what, text=self._line.trace.redact(text[:500]))
         if isinstance(event, Keepalive):
             self._last_heard = self._connection.now()
+            self._say_message(Said(Acknowledged("keepalive")), [])
         elif isinstance(event, Config):
             self._configure(event)
         elif isinstance(event, Flush) and not self._ended:
             self._hear_flush()
         elif isinstance(event, EndOfStream) and not self._ended:
             self._hear_end()
-        elif isinstance(event, Unintelligible) and self._facts.bad_message is not None:
-            self._say_failure(self._facts.bad_message, event.reason)
+        elif isinstance(event, Unintelligible):
+            self._say_failure(event.error or self._facts.bad_message, event.reason)
+
+    def _count(self, size: int) -> None:
+        """Audio of so many bytes arrived."""
+        unflushed = self._view.unflushed_s + size / 2 / self._rate
+        self._view = replace(self._view, unflushed_s=unflushed, chunk_bytes=size)
 
     def _configure(self, config: Config) -> None:
         first = not self._config
@@ -169,11 +183,15 @@ class Dialogue:
             self._say_failure(self._facts.bad_message, objection)
         elif first and self._facts.greeting == "on-config":
             self._ear.begin(self._config, self._rate, self._greet)
+        else:
+            self._say_message(Said(Acknowledged("config")), [])
 
     def _hear_flush(self) -> None:
         faults = self.reach(Point.FLUSH)
         if self._apply_endings(faults):
             return
+        self._view = replace(self._view, unflushed_s=0.0)
+        self._say_message(Said(Acknowledged("flush")), [])
         self._ear.flush()
 
     def _hear_end(self) -> None:
@@ -240,6 +258,8 @@ class Dialogue:
         event = said.event
         if isinstance(event, SpeechStarted):
             self._interims = 0
+            self._view = replace(self._view, utterance=self._utterances)
+            self._utterances += 1
         point: Point | None = None
         n = 0
         if isinstance(event, Interim):
@@ -257,7 +277,11 @@ class Dialogue:
     def _say_message(self, said: Said, faults: list[Fault], *, after_end: bool = False) -> None:
         """Send what says ``said``, edited by the faults that sit at it."""
         messages = self._dialect.write(self._with_bad_times(said.event), self._view)
-        if not messages:
+        if isinstance(said.event, Transcript):
+            told = said.event.text if isinstance(said.event, Interim) else ""
+            self._view = replace(self._view, said=told)
+        if not messages:  # the provider has none for this; an edit waits for its next one
+            self._pending_edits.extend(fault for fault in faults if fault.id in _EDITS)
             return
         self._view = replace(self._view, sequence=self._view.sequence + 1)
         facts = _noted(said)
@@ -271,18 +295,19 @@ class Dialogue:
             self._connection.note("withheld", **facts)
             return
         if "reorder" in edits:
-            self._held_back.extend((message, facts) for message in messages)
+            self._held_back.append((messages, facts))
             return
-        for message in messages:
-            self._transmit(message, facts)
-            if "duplicate" in edits:
-                self._transmit(message, {**facts, "duplicate": True})
+        self._transmit(messages, facts)
+        if "duplicate" in edits:
+            self._transmit(messages, {**facts, "duplicate": True})
         held, self._held_back = self._held_back, []
-        for message, held_facts in held:
-            self._transmit(message, held_facts)
+        for held_messages, held_facts in held:
+            self._transmit(held_messages, held_facts)
 
-    def _transmit(self, message: Message, facts: dict[str, Any]) -> None:
-        if self._connection.send_message(message):
+    def _transmit(self, messages: list[Message], facts: dict[str, Any]) -> None:
+        """Send the messages that say one event; it is noted once, when all are out."""
+        sent = [self._connection.send_message(message) for message in messages]
+        if sent[-1]:
             self._connection.note("sent", **facts)
 
     def _say_failure(self, name: str | None, reason: str | None = None) -> None:

@@ -27,7 +27,8 @@ def malformed(fault_id: str, dialect: Dialect, view: View) -> list[Message]:
     if fault_id == "empty":
         return [""]
     if fault_id == "binary-for-text":
-        return [_flipped(message) for message in dialect.write(Interim("binary"), view)]
+        said = dialect.write(Interim("binary"), view) or dialect.write(Final("binary"), view)
+        return [_flipped(message) for message in said]
     if fault_id == "text-for-binary":
         return [_NOISE]
     if fault_id == "huge":

@@ -75,6 +75,7 @@ class Playback(Dialogue):
             {name: _encore_of(speech) for name, speech in self._line.tracks.items()},
             signals_end=self._facts.signals_end,
             answers_empty_flush=False,
+            late_transcripts=self._facts.late_transcripts,
         )
         return KnownSpeech(self._connection, recogniser, self._say_all, self._found)
 

@@ -1,0 +1,281 @@
+"""A dialect out of tables: who is let in, what the client says, what the server says.
+
+Most providers differ in names only. `from_tables` makes the functions of a `Dialect` out of a
+`Door`, `Ears` and a list of `Saying`s; what a provider does unlike all others is a function in its
+own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sttkit.dialects.model import (
+    Batch,
+    Dialect,
+    Facts,
+    Message,
+    Opening,
+    ProviderFailure,
+    Refusal,
+    Request,
+    View,
+)
+from sttkit.dialects.template import Template, fill, match
+from sttkit.dialects.wire import base64_of, flat, object_of, sample_rate_of, text_of
+from sttkit.events import (
+    Audio,
+    ClientEvent,
+    Config,
+    Final,
+    ProviderError,
+    ServerEvent,
+    Unintelligible,
+)
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who is let in.
+
+    Attributes:
+        path: of the upgrade request; one that begins with ``*`` may have anything before it.
+        key: the header that carries the API key; any value will do. None where a message does.
+        denied: what the provider says without one (401).
+        settings: where the configuration is: in the ``query``, in headers of these names, or, where
+            there are none, in a message.
+        only: values that are served here, by setting; a setting left out has the first.
+    """
+
+    path: str
+    key: str | None = "authorization"
+    denied: str = "Unauthorized"
+    settings: Literal["query"] | tuple[str, ...] = "query"
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ears:
+    """What the client says.
+
+    Attributes:
+        controls: what a message of a kind means. `Config` as a class takes the message for it.
+        kind_of: the kind of a JSON message.
+        bare: what a text that is no JSON means.
+        binary: whether binary messages are audio.
+        base64: where the audio is, by kind of message: dotted names.
+        first: the kind of the first message where it has none of its own; nothing is understood
+            before it. None where the client need not begin with any.
+        settings: dotted name of the configuration in its message; the whole message if empty.
+        refuses: why the provider refuses an event that it understands, or None.
+    """
+
+    controls: Mapping[str, ClientEvent | type[Config]]
+    kind_of: Callable[[Mapping[str, object]], object] = lambda message: message.get("type")
+    bare: Mapping[str, ClientEvent] = field(default_factory=dict)
+    binary: bool = True
+    base64: Mapping[str, str] = field(default_factory=dict)
+    first: str | None = None
+    settings: str = ""
+    refuses: Callable[[ClientEvent, View], Unintelligible | None] = lambda event, view: None
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A message that says an event; several for one event are sent in the order of the table.
+
+    Attributes:
+        event: the kind of event.
+        template: the message (see `sttkit.dialects.template`).
+        when: whether it is sent.
+        each: what it is sent for, one by one; the event itself, if nothing else is said.
+        aside: it accompanies another message that says the event, and is not understood by itself.
+    """
+
+    event: type
+    template: Template
+    when: Callable[[ServerEvent, View], bool] = lambda event, view: True
+    each: Callable[[ServerEvent], Iterable[ServerEvent]] = lambda event: (event,)
+    aside: bool = False
+
+
+def word_by_word(event: ServerEvent) -> Iterable[ServerEvent]:
+    """The words of a final one by one, with the spaces between them."""
+    assert isinstance(event, Final)
+    for number, word in enumerate(event.words):
+        yield Final(f" {word.text}" if number else word.text, word.start, word.end, (word,))
+
+
+def unless(key: str, value: object) -> Callable[[ServerEvent, View], bool]:
+    """Whether the client's configuration does not switch it off."""
+    return lambda event, view: view.config.get(key) != value
+
+
+def from_tables(
+    *,
+    name: str,
+    source: str,
+    host: str,
+    door: Door,
+    ears: Ears,
+    sayings: tuple[Saying, ...],
+    errors: Mapping[str, ProviderFailure],
+    facts: Facts,
+    http_error: Callable[[int, str], object],
+    unknown: Template,
+    wrong_types: tuple[Template, ...],
+    rate: str = "sample_rate",
+    default_rate: int | None = 16000,
+    aliases: Mapping[str, str] | None = None,
+    batch: Batch | None = None,
+    health: tuple[str, object] | None = None,
+    health_loading: object = None,
+    example: str | None = None,
+) -> Dialect:
+    """The dialect that the tables describe.
+
+    Args:
+        name, source, host, errors, facts, http_error, batch, health, health_loading: as in `Dialect`.
+        door, ears, sayings: the tables.
+        unknown, wrong_types: as in `Dialect`, before they are made JSON.
+        rate: name of the sample rate in the configuration.
+        default_rate: where it is not there, Hz; None where the door asks for one.
+        aliases: other names of a kind of message, that the provider used to have.
+        example: as in `Dialect`; the door's path, if there is nothing more to say.
+    """
+
+    def rate_of(config: Mapping[str, object]) -> int:
+        return sample_rate_of(config.get(rate)) or default_rate or 16000
+
+    return Dialect(
+        name=name,
+        source=source,
+        host=host,
+        open=lambda request: _open(door, request, rate, default_rate),
+        read=lambda message, view: _read(ears, message, view),
+        write=lambda event, view: _write(sayings, event, view),
+        explain=lambda message: _explain(sayings, aliases or {}, errors, message),
+        http_error=http_error,
+        errors=errors,
+        unknown=_encoded(unknown),
+        wrong_types=tuple(_encoded(one) for one in wrong_types),
+        facts=facts,
+        rate_of=rate_of,
+        batch=batch,
+        health=health,
+        health_loading=health_loading,
+        example=example or door.path.removeprefix("*"),
+    )
+
+
+def _open(door: Door, request: Request, rate: str, default_rate: int | None) -> Opening | Refusal:
+    here = (
+        request.path.endswith(door.path[1:]) if door.path[0] == "*" else request.path == door.path
+    )
+    if not here:
+        return Refusal(404, f"nothing at {request.path}")
+    if door.key is not None and not request.headers.get(door.key):
+        return Refusal(401, door.denied)
+    config: dict[str, object] = {}
+    if door.settings == "query":
+        for key, values in request.query.items():
+            config[key] = values[0] if len(values) == 1 else list(values)
+    else:
+        config |= {key: request.headers[key] for key in door.settings if key in request.headers}
+    for key, served in door.only.items():
+        if config.get(key, served[0]) not in served:
+            return Refusal(400, f"{key} {config[key]!r} is not served here")
+    sample_rate = sample_rate_of(config.get(rate, default_rate))
+    if sample_rate is None:
+        return Refusal(400, f"{rate} {config.get(rate)!r} is not served here")
+    return Opening(config, sample_rate)
+
+
+def _read(ears: Ears, message: Message, view: View) -> ClientEvent:
+    event = _meaning(ears, message, view)
+    if isinstance(event, Unintelligible):
+        return event
+    if isinstance(event, Audio) and len(event.pcm) % 2:
+        return Unintelligible("an odd number of bytes of 16-bit audio")
+    if ears.first is not None and not view.config and not isinstance(event, Config):
+        return Unintelligible(f"{type(event).__name__} before the configuration")
+    return ears.refuses(event, view) or event
+
+
+def _meaning(ears: Ears, message: Message, view: View) -> ClientEvent:
+    if isinstance(message, bytes):
+        return Audio(message) if ears.binary else Unintelligible("a binary message")
+    if message in ears.bare:
+        return ears.bare[message]
+    value = object_of(message)
+    if value is None:
+        return Unintelligible("not a JSON object")
+    kind = ears.kind_of(value)
+    if kind is None and ears.first is not None and not view.config:
+        kind = ears.first
+    if not isinstance(kind, str):
+        return Unintelligible(f"unknown type {kind!r}")
+    if kind in ears.base64:
+        pcm = base64_of(_inside(value, ears.base64[kind]))
+        return Audio(pcm) if pcm is not None else Unintelligible("audio that is not base64")
+    control = ears.controls.get(kind)
+    if control is Config:
+        settings = _inside(value, ears.settings) if ears.settings else {**value, "type": kind}
+        if not isinstance(settings, dict):
+            return Unintelligible(f"{kind!r} without {ears.settings!r}")
+        return Config(flat(settings))
+    if control is None or isinstance(control, type):
+        return Unintelligible(f"unknown type {kind!r}")
+    return control
+
+
+def _inside(value: object, dotted: str) -> object:
+    for key in dotted.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _write(sayings: tuple[Saying, ...], event: ServerEvent, view: View) -> list[Message]:
+    return [
+        _encoded(fill(saying.template, piece, view))
+        for saying in sayings
+        if saying.event is type(event) and saying.when(event, view)
+        for piece in saying.each(event)
+    ]
+
+
+def _encoded(value: object) -> Message:
+    """JSON; a text or bytes that are a whole message are sent as they are."""
+    if isinstance(value, (str, bytes)):
+        return value
+    assert isinstance(value, Mapping)
+    return text_of(value)
+
+
+def _explain(
+    sayings: tuple[Saying, ...],
+    aliases: Mapping[str, str],
+    errors: Mapping[str, ProviderFailure],
+    message: Message,
+) -> ServerEvent | None:
+    for name, failure in errors.items():
+        if message == failure.message:
+            return ProviderError(name)
+    value = object_of(message)
+    if value is None:
+        return None
+    kind = value.get("type")
+    if isinstance(kind, str) and kind in aliases:
+        value = {**value, "type": aliases[kind]}
+    for saying in sayings:
+        fields = None if saying.aside else match(saying.template, value)
+        if fields is not None:
+            if "duration" in fields:
+                length, start = fields.pop("duration"), fields.get("start", 0.0)
+                assert isinstance(length, float)
+                assert isinstance(start, float)
+                fields["end"] = round(start + length, 3)
+            event: ServerEvent = saying.event(**fields)
+            return event
+    return None

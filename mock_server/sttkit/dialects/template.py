@@ -1,0 +1,222 @@
+"""Message templates: one datum says both how a message is written and how it is understood.
+
+A template is a JSON value with slots. `fill` puts an event into the slots; `match` takes it out
+again, if the message is of this kind: if every `Is` in the template finds its value. So the two
+halves of a codec cannot drift apart.
+
+    {"type": Is("Turn"), "turn": utterance(), "transcript": text(), "words": words(per_s=1000)}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sttkit.dialects.model import View
+from sttkit.dialects.wire import number
+from sttkit.events import ServerEvent, Word
+
+Template = object
+"""JSON with slots: a mapping, a list, a `Slot`, an `Is`, or a value that is written as it is."""
+
+Fields = dict[str, object]
+"""Attributes of an event, by name; ``duration`` stands for the end of one that has a start."""
+
+
+def _nothing(value: object) -> Fields:
+    return {}
+
+
+@dataclass(frozen=True)
+class Is:
+    """A value that tells messages apart."""
+
+    value: str | bool | int
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a template.
+
+    Attributes:
+        put: what is written there.
+        take: what the value there says of the event; anything may be there, or None.
+    """
+
+    put: Callable[[ServerEvent, View], object]
+    take: Callable[[object], Fields] = _nothing
+
+
+# --- what an event says -------------------------------------------------------------------------
+
+
+def text() -> Slot:
+    """The whole text of a transcript."""
+    return Slot(lambda event, view: _of(event, "text"), lambda value: {"text": _text(value)})
+
+
+def delta() -> Slot:
+    """What a transcript adds to what was said of its segment before (see `View.said`)."""
+    return Slot(
+        lambda event, view: str(_of(event, "text")).removeprefix(view.said),
+        lambda value: {"text": _text(value)},
+    )
+
+
+def confidence() -> Slot:
+    """A number from 0 to 1."""
+    return Slot(
+        lambda event, view: _of(event, "confidence"), lambda value: {"confidence": number(value)}
+    )
+
+
+def flag(name: str) -> Slot:
+    """A boolean attribute of an event: ``endpoint`` or ``from_flush``."""
+    return Slot(lambda event, view: _of(event, name), lambda value: {name: value is True})
+
+
+def time(name: str, *, per_s: int = 1) -> Slot:
+    """A time attribute of an event (``start``, ``end``, ``at``, ``audio_s``).
+
+    ``per_s`` is how many of the provider's units make a second; whole ones, if it is not 1.
+    """
+    return Slot(
+        lambda event, view: _in_units(_seconds(event, name), per_s),
+        lambda value: {name: number(value) / per_s},
+    )
+
+
+def duration(*, per_s: int = 1) -> Slot:
+    """From the start of a transcript to its end."""
+    return Slot(
+        lambda event, view: _in_units(_seconds(event, "end") - _seconds(event, "start"), per_s),
+        lambda value: {"duration": number(value) / per_s},
+    )
+
+
+def words(
+    word: str = "word",
+    start: str = "start",
+    end: str = "end",
+    *,
+    per_s: int = 1,
+    confidence: str | None = None,
+    more: Callable[[Word], Mapping[str, object]] = lambda word: {},
+) -> Slot:
+    """A list of words with their times, under the provider's keys.
+
+    ``confidence`` is the key of each word's share of the transcript's; ``more`` adds other keys.
+    """
+
+    def put(event: ServerEvent, view: View) -> object:
+        said: Sequence[Word] = getattr(event, "words", ())
+        return [
+            {
+                word: one.text,
+                start: _in_units(one.start, per_s),
+                end: _in_units(one.end, per_s),
+                **({confidence: _of(event, "confidence")} if confidence else {}),
+                **more(one),
+            }
+            for one in said
+        ]
+
+    def take(value: object) -> Fields:
+        entries = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+        fields: Fields = {
+            "words": tuple(
+                Word(
+                    _text(entry.get(word)),
+                    number(entry.get(start)) / per_s,
+                    number(entry.get(end)) / per_s,
+                )
+                for entry in entries
+            )
+        }
+        if confidence and entries:
+            fields["confidence"] = number(entries[0].get(confidence))
+        return fields
+
+    return Slot(put, take)
+
+
+# --- what the session knows ---------------------------------------------------------------------
+
+
+def session(form: str = "{}") -> Slot:
+    """The session's id."""
+    return Slot(lambda event, view: form.format(view.session_id))
+
+
+def sequence() -> Slot:
+    """The number of this message."""
+    return Slot(lambda event, view: view.sequence)
+
+
+def utterance(form: str = "") -> Slot:
+    """The number of the utterance; as an id, if ``form`` says how (``item_{}``)."""
+    return Slot(lambda event, view: form.format(view.utterance) if form else view.utterance)
+
+
+def asked(key: str, default: str) -> Slot:
+    """What the client asked for under a key of the configuration."""
+    return Slot(lambda event, view: str(view.config.get(key) or default))
+
+
+# --- both halves --------------------------------------------------------------------------------
+
+
+def fill(template: Template, event: ServerEvent, view: View) -> object:
+    """The message that says ``event``."""
+    if isinstance(template, Slot):
+        return template.put(event, view)
+    if isinstance(template, Is):
+        return template.value
+    if isinstance(template, Mapping):
+        return {key: fill(part, event, view) for key, part in template.items()}
+    if isinstance(template, list):
+        return [fill(part, event, view) for part in template]
+    return template
+
+
+def match(template: Template, value: object) -> Fields | None:
+    """What ``value`` says of an event, or None if it is a message of another kind."""
+    if isinstance(template, Slot):
+        return template.take(value)
+    if isinstance(template, Is):
+        same = type(value) is type(template.value) and value == template.value
+        return {} if same else None
+    if isinstance(template, Mapping):
+        inside = value if isinstance(value, Mapping) else {}
+        return _match_all((part, inside.get(key)) for key, part in template.items())
+    if isinstance(template, list):
+        items = value if isinstance(value, list) else []
+        padded = [*items, *[None] * len(template)]
+        return _match_all(zip(template, padded, strict=False))
+    return {}
+
+
+def _match_all(pairs: Iterable[tuple[Template, object]]) -> Fields | None:
+    fields: Fields = {}
+    for part, value in pairs:
+        found = match(part, value)
+        if found is None:
+            return None
+        fields |= found
+    return fields
+
+
+def _of(event: ServerEvent, name: str) -> object:
+    return getattr(event, name)
+
+
+def _seconds(event: ServerEvent, name: str) -> float:
+    return float(getattr(event, name))
+
+
+def _in_units(seconds: float, per_s: int) -> float | int:
+    return round(seconds, 3) if per_s == 1 else round(seconds * per_s)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

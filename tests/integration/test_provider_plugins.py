@@ -1,0 +1,157 @@
+"""LiveKit's released plugins against the dialects of their providers, in both worlds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from sttkit.laws.model import Limits
+from sttkit.scripting.cases import parse_case
+from sttkit.scripting.model import Script
+from sttkit.targets import load_target
+from sttkit.worlds import loopback, simulated
+from sttkit.worlds.played import Played
+
+SAID = ["hello there friend", "how are you today"]
+PATIENCE = Limits(end_of_input=2.0)
+"""Some plugins are not told of the end, and do not come to one: see CLOSE-8."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a plugin makes of a healthy session.
+
+    Attributes:
+        interims: those of the first utterance.
+        late: whether its final comes after the END of its utterance.
+        usage: seconds it counts, or None.
+        error, says: one of the errors of its provider, and its text.
+    """
+
+    interims: list[str]
+    late: bool
+    usage: float | None
+    error: str
+    says: str
+
+
+PLUGINS = {
+    "assemblyai": Expected(
+        interims=["hello", "hello there", "hello there friend", "hello there friend"],
+        late=False,
+        usage=4.0,
+        error="session-cancelled",
+        says="Session Cancelled: An error occurred",
+    ),
+    "openai": Expected(
+        interims=["hello"],
+        late=True,
+        usage=2.4,
+        error="server_error",
+        says="The server had an error while processing your request. Sorry about that!",
+    ),
+    "gnani": Expected(
+        interims=[],
+        late=True,
+        usage=None,
+        error="unavailable",
+        says="The transcription service is unavailable",
+    ),
+}
+every_plugin = pytest.mark.parametrize("name", PLUGINS)
+
+
+def script_of(case: str) -> Script:
+    return parse_case(case).script()
+
+
+def simulate(name: str, case: str) -> Played:
+    return simulated.play(load_target(name), script_of(case), limits=PATIENCE)
+
+
+def events(played: Played) -> list[tuple[str, str]]:
+    return [
+        (str(record.data["type"]), str(record.data.get("text") or ""))
+        for record in played.trace
+        if record.kind == "event"
+    ]
+
+
+def texts(played: Played, kind: str) -> list[str]:
+    return [text for made, text in events(played) if made == kind]
+
+
+@every_plugin
+def test_a_healthy_session_comes_out_whole(name: str) -> None:
+    played, expected = simulate(name, "none@idle"), PLUGINS[name]
+    told = [event for event in events(played) if event[0] != "recognition_usage"]
+    first = told[: len(told) // 2]
+    assert first[0][0] == "start_of_speech"
+    interims = [text for kind, text in first if kind == "interim_transcript"]
+    assert interims == expected.interims
+    final = ("final_transcript", SAID[0])
+    end = ("end_of_speech", "")
+    assert [e for e in first if e in (final, end)] == (
+        [end, final] if expected.late else [final, end]
+    )
+    assert texts(played, "final_transcript") == SAID
+    usage = sum(
+        float(r.data["usage_s"])
+        for r in played.trace
+        if r.kind == "event" and r.data.get("usage_s") is not None
+    )
+    assert usage == pytest.approx(expected.usage or 0.0, abs=0.2)
+
+
+@every_plugin
+def test_an_error_of_the_provider_reaches_the_plugin(name: str) -> None:
+    expected = PLUGINS[name]
+    played = simulate(name, f"provider-error={expected.error}@mid-utterance.2")
+    told = [str(r.data["error"]) for r in played.trace if r.kind == "error"]
+    assert any(expected.says in text for text in told)
+
+
+@every_plugin
+def test_a_reconnect_goes_on_with_the_audio_that_follows(name: str) -> None:
+    played = simulate(name, "close=1011@between-utterances")
+    finals = texts(played, "final_transcript")
+    assert finals[0] == SAID[0]
+    if load_target(name).max_retry == 0:
+        assert [r.data["how"] for r in played.trace if r.kind == "ended"] == ["raised"]
+    else:
+        assert len([r for r in played.trace if r.kind == "ready"]) == 2
+        assert len(finals) > 1
+
+
+@pytest.mark.parametrize("name", ["gnani", "openai"])
+def test_a_whole_recording_is_recognised(name: str) -> None:
+    played = simulate(name, "none@batch")
+    (batch,) = (r for r in played.trace if r.kind == "batch")
+    assert batch.data["text"] == " ".join(SAID)
+
+
+def test_streams_of_one_stt_share_a_pooled_connection_and_it_is_closed_with_the_stt() -> None:
+    played = simulated.play(load_target("openai"), script_of("none@idle+new-stream-after"))
+    assert [r.data["what"] for r in played.trace if r.kind == "control"].count("config") >= 2
+    closes = [r for r in played.trace if r.kind == "close-received"]
+    streams = [r for r in played.trace if r.kind == "stream"]
+    assert len(streams) == 2
+    assert closes
+    assert all(r.data["code"] == 1000 for r in closes)
+    assert not [r for r in played.trace if r.kind == "census" and r.data["open_connections"]]
+
+
+def test_a_short_rest_in_mid_stream_is_refused_as_the_provider_refuses_it() -> None:
+    played = simulate("assemblyai", "none@mid-utterance.2+flush")
+    assert [r.data["code"] for r in played.trace if r.kind == "close-sent"][0] == 3007
+
+
+@every_plugin
+def test_over_loopback_it_says_the_same(name: str) -> None:
+    limits = Limits(end_of_input=2.0, recovery=5.0)
+    played = loopback.play(load_target(name), script_of("none@idle"), limits=limits)
+    assert texts(played, "final_transcript") == SAID
+    assert [text for text in texts(played, "interim_transcript") if text][:1] == (
+        PLUGINS[name].interims[:1]
+    )
