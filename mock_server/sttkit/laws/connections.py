@@ -210,9 +210,11 @@ class Connection:
 
     @cached_property
     def provoked(self) -> bool:
-        """Whether the client said what the provider does not know, and no fault was the cause."""
+        """Whether the client asked for, or said, what the provider does not know, unprovoked."""
         for record in self.records:
             if record.kind == "control" and record.data.get("what") == "unintelligible":
+                return True
+            if record.kind == "response" and record.data.get("status", 101) >= 400:
                 return True
             if record.kind in ("fault", "injected") and record.data.get("id") != "none":
                 return False
