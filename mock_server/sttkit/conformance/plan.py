@@ -77,6 +77,8 @@ _COMBINED = (
     "no-greeting@greeting:each",
     "close=1011@before-audio:each",
     "reset@mid-utterance:each",
+    # Refused for good, but only once the handshake was through.
+    "close=1008@greeting",
     # The reconnect itself fails.
     "reset@mid-utterance.2/http=503@connecting.2",
     "close=1011@mid-utterance.2/refused@connecting.2",
@@ -88,6 +90,8 @@ _COMBINED = (
     "close=1001@between-utterances/close=1001@between-utterances",
     # A final in between starts the budget over.
     "refused@backoff.3/close=1011@between-utterances.3",
+    # The answer to a recording comes so late that nobody waits for it.
+    "batch-slow=60@batch",
     # The last final is lost, after the end of the audio.
     "reset@flush/none@mid-utterance.2+end",
     # The sender meets the break before the receiver does.

@@ -61,7 +61,9 @@ def _try(connection: Connection) -> Try:
     for record in connection.of("response"):
         if record.data["status"] >= 400:
             return Try(connection.began, f"http={record.data['status']}")
-    return Try(connection.began, None)
+    # A client that left before there was an answer had waited for it as long as it would.
+    gave_up = connection.left is not None and connection.first("response") is None
+    return Try(connection.began, "no-answer" if gave_up else None)
 
 
 def recognize_follows_the_rules(run: Run) -> Judgement:

@@ -214,6 +214,18 @@ class Connection:
         return self._end[1]
 
     @cached_property
+    def provoked(self) -> bool:
+        """Whether the client asked for, or said, what the provider does not know, unprovoked."""
+        for record in self.records:
+            if record.kind == "control" and record.data.get("what") == "unintelligible":
+                return True
+            if record.kind == "response" and record.data.get("status", 101) >= 400:
+                return True
+            if record.kind in ("fault", "injected") and record.data.get("id") != "none":
+                return False
+        return False
+
+    @cached_property
     def over(self) -> float:
         """When it was of no more use to the client; infinite if the run did not see that."""
         if self.failure is not None:

@@ -59,6 +59,8 @@ def _own_errors(run: Run, stream: Stream) -> list[Record]:
 
 def _causes(connection: Connection) -> int:
     """How many error events a connection gives reason for, at most."""
+    if connection.provoked:
+        return 0  # what the server then complains of is the client's own doing
     messages = len([r for r in connection.of("injected") if r.data["what"] != "empty-transcript"])
     messages += len([r for r in connection.sent if r.data.get("event") == "provider_error"])
     violations = [r for r in connection.of("fault") if r.data["id"] == "rfc"]

@@ -68,6 +68,27 @@ def an_answer_that_breaks_off_is_not_retried() -> Run:
     return story().request(200, "batch-cut").batch().run()
 
 
+def given_up() -> Story:
+    """The answer is so late that the client does not wait for it."""
+    tale = story().attempt().server("request", method="POST", path="/", query={}, headers={})
+    return tale.fault("batch-slow=60", "batch").later(30).left("abort").error()
+
+
+@cases.passes("RETRY-6", "RETRY-11")
+def a_request_that_was_given_up_is_tried_again() -> Run:
+    return given_up().request(200).batch("hello there").run()
+
+
+@cases.fails("RETRY-11")
+def a_request_that_was_given_up_is_not_tried_again() -> Run:
+    return given_up().batch(type="APITimeoutError").run()
+
+
+@cases.fails("RETRY-11")
+def a_request_that_was_given_up_raises_a_raw_error() -> Run:
+    return given_up().batch(type="TimeoutError", api=False).run()
+
+
 @cases.passes("RETRY-4", "RETRY-11")
 def a_wrong_key_raises_at_once() -> Run:
     tale = story().request(401, "batch-http=401")

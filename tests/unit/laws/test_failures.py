@@ -73,6 +73,18 @@ def an_error_message_of_the_server_is_a_failure() -> Run:
     return recovered(tale).run()
 
 
+@cases.fails("RETRY-6")
+def an_error_message_that_the_client_itself_provoked_is_none() -> Run:
+    tale = story().first().control("unintelligible").sent("provider_error", name="bad_request")
+    return tale.closed(1008).raised(retryable=False).shut().run()
+
+
+@cases.passes("RETRY-6")
+def a_client_that_is_confused_by_a_fault_is_excused() -> Run:
+    tale = story().first().injected("not-json").control("unintelligible")
+    return recovered(tale.sent("provider_error", name="bad_request").error().left()).run()
+
+
 @cases.passes("RETRY-6")
 def a_malformed_message_may_be_a_failure() -> Run:
     return recovered(story().first().injected("not-json").error().left()).run()
