@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from email import policy
 from email.parser import BytesParser
 
+import msgspec
+
 from sttkit.dialects.model import Message, Refusal, Request
 from sttkit.events import Word
 
@@ -18,7 +20,10 @@ MIN_RATE, MAX_RATE = 4000, 192_000
 
 def text_of(value: Mapping[str, object]) -> str:
     """Compact JSON, as providers send it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which a script may have words of
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def object_of(message: Message) -> Mapping[str, object] | None:

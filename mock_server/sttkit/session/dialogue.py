@@ -269,7 +269,8 @@ class Dialogue:
         messages = self._dialect.write(self._with_bad_times(said.event), self._view)
         if not messages:
             return
-        self._view = replace(self._view, sequence=self._view.sequence + 1)
+        view = self._view
+        self._view = View(view.session_id, view.config, view.sequence + 1)
         facts = _noted(said)
         if after_end:
             facts["after_end"] = True

@@ -13,6 +13,7 @@ from asyncio import events, format_helpers
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from functools import partial
 from heapq import heapify, heappop, heappush
 from random import Random
 from typing import Any
@@ -76,6 +77,8 @@ class SimulatedLoop(Connecting):
         self._tasks = 0
         self._collect_at: int | None = None
         self._stood: tuple[float, str] | None = None
+        # As asyncio's own, without a call of Python in between: every sleep and queue makes one.
+        self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign]
         network.loop = self
 
     # --- time -----------------------------------------------------------------------------
