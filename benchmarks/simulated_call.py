@@ -33,8 +33,7 @@ def call(
     """
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.calling", world, target, str(seconds), str(frame_ms)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         env=dict(environment),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from websockets.frames import Close, Frame, Opcode
@@ -35,7 +37,8 @@ sizes = st.sampled_from([0, 1, 2, 125, 126, 640, 65535, 65536]) | st.integers(0,
 payloads = st.builds(lambda size, fill: bytes([fill]) * size, sizes, st.integers(0, 255))
 whole = st.builds(wire, st.sampled_from([0x81, 0x82]), payloads)
 control = st.builds(wire, st.sampled_from([0x89, 0x8A]), st.binary(max_size=125))
-closing = st.builds(wire, st.just(0x88), st.sampled_from([b"", b"\x03\xe8", b"\x03\xe8bye", b"\x03"]))
+close_bodies = st.sampled_from([b"", b"\x03\xe8", b"\x03\xe8bye", b"\x03"])
+closing = st.builds(wire, st.just(0x88), close_bodies)
 odd = st.builds(
     wire,
     st.integers(0, 255),
@@ -78,7 +81,7 @@ def test_however_frames_are_cut_they_are_what_the_protocol_object_says(
     frames = ClientFrames(protocol())
     heard: list[tuple[int, bytes]] = []
     marks = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-    for start, end in zip(marks, marks[1:], strict=False):
+    for start, end in pairwise(marks):
         heard += [(f.opcode, bytes(f.data)) for f in frames.receive(data[start:end])]
         if frames.violation is not None:
             break  # it is heard no more
