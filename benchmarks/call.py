@@ -42,7 +42,7 @@ class Call:
 
 def chatter() -> Speech:
     """Five minutes of utterances of ten short words, five words a second all in all."""
-    utterances = []
+    utterances: list[Utterance] = []
     at = LEAD_IN_S
     while at + _WORDS * _WORD_S + _PAUSE_S < ROUND_S:
         number = len(utterances)

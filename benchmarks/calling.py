@@ -1,7 +1,8 @@
-"""One call in a process of its own: ``python -m benchmarks.calling WORLD TARGET SECONDS FRAME_MS``.
+"""One call in a process of its own: ``python -m benchmarks.calling WORLD TARGET SECONDS MS``.
 
-WORLD is ``simulated`` (the kit's own), ``jumping`` (LiveKit's approach) or ``looptime``; the plugin,
-the fake server and the application are the same in all of them. Prints as JSON what it cost.
+WORLD is ``simulated`` (the kit's own), ``jumping`` (LiveKit's approach) or ``looptime``, MS the
+length of a frame; the plugin, the fake server and the application are the same in all of them.
+Prints as JSON what it cost.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from random import Random
 from typing import Any
 
@@ -101,8 +103,7 @@ def play(world: str, target: Target, call: Call) -> Cost:
         jumping = JumpingLoop()
         with clocks_of(jumping):
             return _run(jumping, loopback())
-    import looptime
-
+    looptime = import_module("looptime")
     return _run(looptime.new_event_loop(), loopback())
 
 

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+EPOCH = 1.7e9
 
-class JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+
+class JumpingSelector(selectors.DefaultSelector):
     """Polls, and lets time pass if there is nothing."""
 
     now = 0.0
@@ -41,8 +43,12 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 @contextmanager
 def clocks_of(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Show the loop's time to whoever asks the ``time`` module."""
+
+    def wall() -> float:
+        return EPOCH + loop.time()
+
     with (
-        mock.patch.object(time, "time", lambda: 1.7e9 + loop.time()),
+        mock.patch.object(time, "time", wall),
         mock.patch.object(time, "monotonic", loop.time),
         mock.patch.object(time, "perf_counter", loop.time),
     ):

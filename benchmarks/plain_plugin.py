@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from livekit.agents import APIConnectionError, APIConnectOptions, LanguageCode, stt, utils
+from livekit.agents import (
+    DEFAULT_API_CONNECT_OPTIONS,
+    APIConnectionError,
+    APIConnectOptions,
+    LanguageCode,
+    stt,
+    utils,
+)
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -20,7 +27,12 @@ class PlainSTT(stt.STT[Any]):
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
         self.url = f"{context.place.ws}/ws/transcribe"
 
-    def stream(self, *, language: Any = None, conn_options: APIConnectOptions) -> PlainStream:
+    def stream(
+        self,
+        *,
+        language: Any = None,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+    ) -> PlainStream:
         return PlainStream(stt=self, conn_options=conn_options, sample_rate=16000)
 
     async def _recognize_impl(self, *args: Any, **options: Any) -> stt.SpeechEvent:

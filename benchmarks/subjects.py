@@ -39,7 +39,7 @@ async def _echo() -> tuple[int, Sized]:
                 await connection.send(message)
 
     server = await serve(echo, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=512)
-    return server.sockets[0].getsockname()[1], ()
+    return next(iter(server.sockets)).getsockname()[1], ()
 
 
 async def _main(name: str) -> None:

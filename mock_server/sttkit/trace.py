@@ -61,6 +61,8 @@ from typing import Any, Literal, NamedTuple
 
 Side = Literal["server", "client"]
 
+_json_of = json.JSONEncoder(sort_keys=True, default=str).encode
+
 REDACTED = "[redacted]"
 
 
@@ -175,4 +177,4 @@ def line_of(record: Record) -> str:
         entry["stream"] = record.stream
     # On their own: an event's time within the audio is called "at" as well.
     entry["data"] = record.data
-    return json.dumps(entry, sort_keys=True, default=str) + "\n"
+    return _json_of(entry) + "\n"

@@ -27,6 +27,16 @@ def test_records_are_kept_in_order_with_the_time_since_the_beginning() -> None:
     assert (len(trace), trace.now()) == (2, 1.5)
 
 
+def test_a_bounded_trace_keeps_the_latest_records_and_tells_listeners_of_all() -> None:
+    trace = Trace(Clock(), limit=3)
+    heard: list[str] = []
+    trace.listen(lambda record: heard.append(record.kind))
+    for kind in "abcde":
+        trace.note("server", kind)
+    assert [record.kind for record in trace] == ["c", "d", "e"]
+    assert heard == list("abcde")
+
+
 def test_listeners_hear_what_comes_after_until_they_are_stopped() -> None:
     trace = Trace(Clock())
     trace.note("server", "before")

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from email import policy
 from email.parser import BytesParser
 
+import msgspec
+
 from sttkit.dialects.model import Message, Refusal, Request
 
 MIN_RATE, MAX_RATE = 4000, 192_000
@@ -19,7 +21,10 @@ _MAX_NESTING = 8
 
 def text_of(value: Mapping[str, object]) -> str:
     """Compact JSON, as providers send it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which a script may have words of
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def object_of(message: Message) -> Mapping[str, object] | None:

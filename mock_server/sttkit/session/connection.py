@@ -274,7 +274,10 @@ class Connection:
     def _receive_frames(self, data: bytes) -> None:
         assert self._frames is not None
         for frame in self._frames.receive(data):
-            self._receive_frame(frame)
+            if frame.opcode is Opcode.BINARY or frame.opcode is Opcode.TEXT:
+                self._receive_message(frame)
+            else:
+                self._receive_control(frame)
             if self.state not in (State.OPEN, State.CLOSING):
                 return
         violation = self._frames.violation
@@ -283,20 +286,19 @@ class Connection:
                 self._send_close(violation.code, violation.reason)
             self.drop("close")
 
-    def _receive_frame(self, frame: Frame) -> None:
+    def _receive_control(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PING:
             self.note("ping")
             self.emit(pong_bytes(bytes(frame.data)))
         elif frame.opcode is Opcode.CLOSE:
             self._receive_close(bytes(frame.data))
-        elif frame.opcode is not Opcode.PONG:
-            self._receive_message(frame.opcode, frame.data)
 
-    def _receive_message(self, opcode: Opcode, data: bytes | bytearray | memoryview) -> None:
+    def _receive_message(self, frame: Frame) -> None:
         if self._dialogue is None or self.state is not State.OPEN:
             return
-        raw = bytes(data)
-        self._dialogue.hear(raw.decode("utf-8", "replace") if opcode is Opcode.TEXT else raw)
+        raw = bytes(frame.data)
+        is_text = frame.opcode is Opcode.TEXT
+        self._dialogue.hear(raw.decode("utf-8", "replace") if is_text else raw)
 
     def _receive_close(self, payload: bytes) -> None:
         close = Close.parse(payload)

@@ -283,7 +283,8 @@ class Dialogue:
         if not messages:  # the provider has none for this; an edit waits for its next one
             self._pending_edits.extend(fault for fault in faults if fault.id in _EDITS)
             return
-        self._view = replace(self._view, sequence=self._view.sequence + 1)
+        view = self._view
+        self._view = View(view.session_id, view.config, view.sequence + 1)
         facts = _noted(said)
         if after_end:
             facts["after_end"] = True

@@ -13,6 +13,7 @@ from asyncio import events, format_helpers
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from functools import partial
 from heapq import heapify, heappop, heappush
 from random import Random
 from typing import Any
@@ -33,6 +34,8 @@ NEVER_S = 1e8
 """A timer that runs for longer (three years) counts as none: `sleep(math.inf)` and the like."""
 COLLECT_EVERY = 20_000
 """Turns of the loop between two collections of garbage."""
+COLLECT_OLD_EVERY = 1_000_000
+"""Turns between two that look at what has survived two of them, too: it takes much longer."""
 _RESOLUTION_S = 1e-9
 _MANY_TIMERS = 100
 _BROKEN_OFF = "a callback held up the loop for too long and was broken off"
@@ -79,6 +82,8 @@ class SimulatedLoop(Connecting):
         self._tasks = 0
         self._collect_at: int | None = None
         self._stood: tuple[float, str] | None = None
+        # As asyncio's own, without a call of Python in between: every sleep and queue makes one.
+        self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign]
         network.loop = self
 
     # --- time -----------------------------------------------------------------------------
@@ -247,7 +252,7 @@ class SimulatedLoop(Connecting):
             if self._stopping:  # type: ignore[attr-defined]
                 return
             if turn == self._collect_at:
-                gc.collect(1)
+                gc.collect(2 if turn % COLLECT_OLD_EVERY < COLLECT_EVERY else 1)
                 self._collect_at = turn + COLLECT_EVERY
 
     def _next_timer(self) -> float:

@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from typing import Any
+from weakref import ref
 
 import pytest
 
 from sttkit.errors import SimulationError
 from sttkit.simulation import SimulatedLoop, simulated_loop
+from sttkit.simulation import loop as loop_module
 from tests.unit.simulation.both_worlds import run
 
 
@@ -214,6 +216,28 @@ def test_garbage_is_collected_at_the_same_turns_in_every_run() -> None:
     assert gc.isenabled()
     assert first == run(main)
     assert len(first) >= 2
+
+
+def test_old_garbage_is_collected_in_long_runs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+    async def main(loop: SimulatedLoop) -> bool:
+        held = Cycle()
+        seen = ref(held)
+        gc.collect()  # now it is old
+        del held
+        for _ in range(300):
+            await asyncio.sleep(1)
+        survived = seen() is not None
+        for _ in range(700):
+            await asyncio.sleep(1)
+        return survived and seen() is None
+
+    monkeypatch.setattr(loop_module, "COLLECT_EVERY", 50)
+    monkeypatch.setattr(loop_module, "COLLECT_OLD_EVERY", 1000)
+    assert run(main)
 
 
 def test_memory_does_not_grow_with_simulated_time() -> None:
