@@ -117,8 +117,9 @@ def _plainer_fault(placed: Placed) -> Iterator[Placed]:
     for n in _lower(placed.n):
         yield replace(placed, n=n)
     parameter = placed.fault.kind.parameter
-    if parameter is not None and placed.fault.param != parameter.default:
-        yield replace(placed, fault=replace(placed.fault, param=parameter.default))
+    plain = parameter.default if parameter is not None else ""  # "": whatever the dialect has
+    if parameter is not None and plain != "" and placed.fault.param != plain:
+        yield replace(placed, fault=replace(placed.fault, param=plain))
 
 
 def _plainer_step(step: Step) -> Iterator[Step]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 WIRE_LAG_S = 0.2
 """Time after which what was sent, or done, has surely reached the other side of a healthy line."""
 _SLOW_LINE_S = 2.0
+_UNHEEDED_S = {"block-loop": 0.3, "slow-consumer": 1.0}
+"""So long an application that does this takes no notice of what arrives; see `ACTIONS`."""
 _DIAL_S = 0.1
 """From the beginning of an attempt until a server at the simulated distance sees it: generously."""
 
@@ -147,6 +149,7 @@ class History:
         """How long a message may take on this run's line, generously."""
         network = self.run.script.network
         lag = WIRE_LAG_S + network.latency + network.jitter + self.backlog
+        lag += sum(_UNHEEDED_S.get(str(r.data["action"]), 0.0) for r in self.of("action"))
         for record in self.faults:
             fault = parse_fault(str(record.data["fault"]))
             if fault.id in ("latency", "jitter", "delay", "slow-handshake"):
