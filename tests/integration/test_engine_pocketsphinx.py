@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 LIBRARY = Path(__file__).parents[2] / "cassettes" / "speech"
 FRAME_S = 0.02
+RATE = 16_000
 
 UNDERSTOOD = {
     "plain": 0.0,
@@ -141,14 +142,16 @@ def test_a_flush_in_the_middle_of_a_word_gives_what_there_is(model: sphinx.Sphin
 
 
 @contextlib.asynccontextmanager
-async def plugged(**options: object) -> AsyncIterator[tuple[custom_stt.STT, Listener]]:
+async def plugged(sample_rate: int = RATE) -> AsyncIterator[tuple[custom_stt.STT, Listener]]:
     seats = Seats(sphinx.Sphinx, 1, language=sphinx.LANGUAGE)
     server = FakeServer(Trace(asyncio.get_running_loop().time))
     try:
         listener = await server.listen(script(), load_dialect("custom_stt"), engine=seats)
         await seats.open()
         async with aiohttp.ClientSession() as session:
-            plugin = custom_stt.STT(listener.place.http, http_session=session, **options)
+            plugin = custom_stt.STT(
+                listener.place.http, http_session=session, sample_rate=sample_rate
+            )
             yield plugin, listener
             await plugin.aclose()
     finally:

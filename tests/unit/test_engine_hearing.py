@@ -1,7 +1,7 @@
 import pytest
 
-from sttkit.engine.endpointing import BEGIN_FRAMES, END_FRAMES, Endpointer, Turn
-from sttkit.engine.hearing import FRAME_BYTES, FRAME_S, INTERIM_FRAMES, SEGMENT_FRAMES, Hearing
+from sttkit.engine.endpointing import BEGIN_FRAMES, END_FRAMES, FRAME_S, Endpointer, Turn
+from sttkit.engine.hearing import FRAME_BYTES, INTERIM_FRAMES, SEGMENT_FRAMES, Hearing
 from sttkit.engine.resampling import resampler
 from sttkit.events import Final, Interim, SpeechEnded, SpeechStarted, Usage
 from tests.support.made_up import RATE, Loudness, Model, is_speech, said, silence
@@ -98,8 +98,10 @@ def test_a_flush_in_mid_word_fixes_what_was_heard_and_the_utterance_goes_on():
     after = hearing.hear(pcm[cut:]) + hearing.end()
     assert finals(before) == []
     assert finals(flushed) == ["one two"]
-    assert flushed[0].from_flush
-    assert not flushed[0].endpoint
+    (final,) = flushed
+    assert isinstance(final, Final)
+    assert final.from_flush
+    assert not final.endpoint
     assert finals(after) == ["two three four"]  # the other half of the word is heard again
     assert not [e for e in after if isinstance(e, SpeechStarted)]
     assert len([e for e in after if isinstance(e, SpeechEnded)]) == 1
