@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,6 +29,7 @@ from sttkit.scripting.yaml import load_script
 from sttkit.server.fake import FakeServer, Listener
 from sttkit.trace import Trace
 from tests.support.audio import chunks
+from tests.support.network import until
 
 missing = [name for name in ("pocketsphinx", "soxr") if find_spec(name) is None]
 pytestmark = pytest.mark.skipif(
@@ -201,3 +206,59 @@ async def test_the_reference_plugin_has_a_recording_recognised() -> None:
     said = event.alternatives[0]
     assert wrong_words(truth("two-utterances"), said.text.split()) <= 2
     assert 0.0 < said.confidence <= 1.0
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def commanded() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`sttkit serve --engine pocketsphinx` in a process, loaded, and where it is."""
+    command = [sys.executable, "-m", "sttkit", "serve", "--engine", "pocketsphinx"]
+    with subprocess.Popen(
+        [*command, "--sessions", "1", "--port", "0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stderr is not None
+        try:
+            said = ""
+            while "the model is loaded" not in said:
+                line = server.stderr.readline()
+                assert line, said
+                said += line
+            (place,) = re.findall(r"batch +(http://127\.0\.0\.1:\d+)", said)
+            yield server, place
+        finally:
+            server.kill()
+
+
+def descendants(pid: int) -> set[int]:
+    found: set[int] = set()
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found |= {child} | descendants(child)
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are counted in /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+async def test_the_command_serves_and_leaves_no_process_behind(how: signal.Signals) -> None:
+    with commanded() as (server, place):
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{place}/health") as answer:
+                assert (await answer.json())["model_loaded"]
+        processes = descendants(server.pid)
+        assert processes
+        server.send_signal(how)
+        assert server.wait(timeout=30) == (-9 if how is signal.SIGKILL else 0)
+        await until(lambda: not any(is_alive(pid) for pid in processes))

@@ -84,6 +84,13 @@ def test_two_utterances_are_two_finals_and_times_go_on():
     assert second.start == pytest.approx(first.end + 0.06 + 0.9)
 
 
+def test_words_right_behind_an_endpoint_stand_where_they_were_said():
+    events = hear_all(silence(0.9) + said("one two", pause=0.45) + said("three four"))
+    first, second = [e for e in events if isinstance(e, Final)]
+    assert first.text == "one two"
+    assert [(w.text, w.start) for w in second.words] == [("three", 2.07), ("four", 2.43)]
+
+
 def test_an_interim_says_something_new():
     events = hear_all(said("one", word_s=3.0))
     assert len([e for e in events if isinstance(e, Interim)]) == 1
