@@ -24,6 +24,7 @@ close-sent          code, reason
 close-received      code, reason
 ping                a ping of the client was heard
 eof                 the client shut its direction
+engine-failed       ``reason``: an engine did not do what it was asked
 lost                the transport is gone; ``by`` server or client
 ==================  ==============================================================================
 

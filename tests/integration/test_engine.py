@@ -56,7 +56,8 @@ class Client:
 
     async def read_until(self, kind: str) -> dict[str, object]:
         while True:
-            message = json.loads(await self.ws.receive_str(timeout=PATIENCE_S))
+            text = await self.ws.receive_str(timeout=PATIENCE_S)
+            message: dict[str, object] = json.loads(text)
             self.said.append(message)
             if message["type"] == kind:
                 return message
@@ -209,9 +210,9 @@ async def test_nothing_is_left_of_the_processes() -> None:
 
 
 @contextlib.asynccontextmanager
-async def plugged(listener: Listener, **options: object) -> AsyncIterator[custom_stt.STT]:
+async def plugged(listener: Listener, sample_rate: int = RATE) -> AsyncIterator[custom_stt.STT]:
     async with aiohttp.ClientSession() as session:
-        plugin = custom_stt.STT(listener.place.http, http_session=session, **options)
+        plugin = custom_stt.STT(listener.place.http, http_session=session, sample_rate=sample_rate)
         try:
             yield plugin
         finally:

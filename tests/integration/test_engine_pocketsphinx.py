@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,6 +29,7 @@ from sttkit.scripting.yaml import load_script
 from sttkit.server.fake import FakeServer, Listener
 from sttkit.trace import Trace
 from tests.support.audio import chunks
+from tests.support.network import until
 
 missing = [name for name in ("pocketsphinx", "soxr") if find_spec(name) is None]
 pytestmark = pytest.mark.skipif(
@@ -33,6 +38,7 @@ pytestmark = pytest.mark.skipif(
 
 LIBRARY = Path(__file__).parents[2] / "cassettes" / "speech"
 FRAME_S = 0.02
+RATE = 16_000
 
 UNDERSTOOD = {
     "plain": 0.0,
@@ -141,14 +147,16 @@ def test_a_flush_in_the_middle_of_a_word_gives_what_there_is(model: sphinx.Sphin
 
 
 @contextlib.asynccontextmanager
-async def plugged(**options: object) -> AsyncIterator[tuple[custom_stt.STT, Listener]]:
+async def plugged(sample_rate: int = RATE) -> AsyncIterator[tuple[custom_stt.STT, Listener]]:
     seats = Seats(sphinx.Sphinx, 1, language=sphinx.LANGUAGE)
     server = FakeServer(Trace(asyncio.get_running_loop().time))
     try:
         listener = await server.listen(script(), load_dialect("custom_stt"), engine=seats)
         await seats.open()
         async with aiohttp.ClientSession() as session:
-            plugin = custom_stt.STT(listener.place.http, http_session=session, **options)
+            plugin = custom_stt.STT(
+                listener.place.http, http_session=session, sample_rate=sample_rate
+            )
             yield plugin, listener
             await plugin.aclose()
     finally:
@@ -198,3 +206,59 @@ async def test_the_reference_plugin_has_a_recording_recognised() -> None:
     said = event.alternatives[0]
     assert wrong_words(truth("two-utterances"), said.text.split()) <= 2
     assert 0.0 < said.confidence <= 1.0
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def commanded() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`sttkit serve --engine pocketsphinx` in a process, loaded, and where it is."""
+    command = [sys.executable, "-m", "sttkit", "serve", "--engine", "pocketsphinx"]
+    with subprocess.Popen(
+        [*command, "--sessions", "1", "--port", "0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stderr is not None
+        try:
+            said = ""
+            while "the model is loaded" not in said:
+                line = server.stderr.readline()
+                assert line, said
+                said += line
+            (place,) = re.findall(r"batch +(http://127\.0\.0\.1:\d+)", said)
+            yield server, place
+        finally:
+            server.kill()
+
+
+def descendants(pid: int) -> set[int]:
+    found: set[int] = set()
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found |= {child} | descendants(child)
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are counted in /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+async def test_the_command_serves_and_leaves_no_process_behind(how: signal.Signals) -> None:
+    with commanded() as (server, place):
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{place}/health") as answer:
+                assert (await answer.json())["model_loaded"]
+        processes = descendants(server.pid)
+        assert processes
+        server.send_signal(how)
+        assert server.wait(timeout=30) == (-9 if how is signal.SIGKILL else 0)
+        await until(lambda: not any(is_alive(pid) for pid in processes))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from array import array
 
-from sttkit.engine.hearing import FRAME_BYTES, FRAME_S, Heard, Hearing
+from sttkit.engine.endpointing import FRAME_S
+from sttkit.engine.hearing import FRAME_BYTES, Heard, Hearing
 from sttkit.engine.resampling import resampler
 from sttkit.events import Word
 

@@ -1,7 +1,7 @@
 import pytest
 
-from sttkit.engine.endpointing import BEGIN_FRAMES, END_FRAMES, Endpointer, Turn
-from sttkit.engine.hearing import FRAME_BYTES, FRAME_S, INTERIM_FRAMES, SEGMENT_FRAMES, Hearing
+from sttkit.engine.endpointing import BEGIN_FRAMES, END_FRAMES, FRAME_S, Endpointer, Turn
+from sttkit.engine.hearing import FRAME_BYTES, INTERIM_FRAMES, SEGMENT_FRAMES, Hearing
 from sttkit.engine.resampling import resampler
 from sttkit.events import Final, Interim, SpeechEnded, SpeechStarted, Usage
 from tests.support.made_up import RATE, Loudness, Model, is_speech, said, silence
@@ -84,6 +84,13 @@ def test_two_utterances_are_two_finals_and_times_go_on():
     assert second.start == pytest.approx(first.end + 0.06 + 0.9)
 
 
+def test_words_right_behind_an_endpoint_stand_where_they_were_said():
+    events = hear_all(silence(0.9) + said("one two", pause=0.45) + said("three four"))
+    first, second = [e for e in events if isinstance(e, Final)]
+    assert first.text == "one two"
+    assert [(w.text, w.start) for w in second.words] == [("three", 2.07), ("four", 2.43)]
+
+
 def test_an_interim_says_something_new():
     events = hear_all(said("one", word_s=3.0))
     assert len([e for e in events if isinstance(e, Interim)]) == 1
@@ -98,8 +105,10 @@ def test_a_flush_in_mid_word_fixes_what_was_heard_and_the_utterance_goes_on():
     after = hearing.hear(pcm[cut:]) + hearing.end()
     assert finals(before) == []
     assert finals(flushed) == ["one two"]
-    assert flushed[0].from_flush
-    assert not flushed[0].endpoint
+    (final,) = flushed
+    assert isinstance(final, Final)
+    assert final.from_flush
+    assert not final.endpoint
     assert finals(after) == ["two three four"]  # the other half of the word is heard again
     assert not [e for e in after if isinstance(e, SpeechStarted)]
     assert len([e for e in after if isinstance(e, SpeechEnded)]) == 1

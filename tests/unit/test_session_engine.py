@@ -7,7 +7,7 @@ import pytest
 from sttkit import faults
 from sttkit.engine.seats import objection_to
 from sttkit.events import Final, Interim, SpeechEnded, SpeechStarted
-from sttkit.session.engine import Begin, End, EngineLimits, Failure, Finalize, Hear
+from sttkit.session.engine import Answer, Begin, End, EngineLimits, Failure, Finalize, Hear
 from tests.support.caller import Stage
 from tests.support.network import wav_of
 
@@ -203,10 +203,23 @@ def test_where_there_is_no_room_the_client_is_told_to_try_again():
 
 
 def test_a_recogniser_that_fails_ends_its_session():
-    caller = ready(staged())
+    stage = staged()
+    caller = ready(stage)
     caller.send(b"\1\0" * 800)
     caller.answer(failure=BROKEN)
     assert caller.close_code == 1011
+    before = stage.records("engine-failed")
+    caller.send(b"\1\0" * 800)
+    assert len(before) == len(stage.records("engine-failed")) == 1
+
+
+def test_a_failure_after_the_session_is_not_told():
+    stage = staged()
+    caller = ready(stage)
+    caller.send(b"\1\0" * 800)
+    caller.connection.close(1000)  # and the client has not answered yet
+    caller.connection.receive_answer(Answer(failure=BROKEN), stage.now)
+    assert not stage.records("engine-failed")
 
 
 def test_the_longest_session_is_finished_properly_and_closed():
@@ -218,6 +231,34 @@ def test_the_longest_session_is_finished_properly_and_closed():
         caller.answer()
     caller.answer(Final("hello"))
     assert last(caller)["text"] == "hello"
+    assert caller.close_code == 4000
+
+
+def test_a_client_that_says_nothing_but_that_it_is_there_does_not_keep_its_seat_for_ever():
+    stage = staged(session_s=60.0)
+    caller = ready(stage)
+    for _ in range(6):
+        caller.keepalive()
+        stage.wait(10)
+    assert caller.questions == [End()]
+    caller.answer()
+    assert caller.close_code == 4000
+
+
+def test_a_session_that_is_ended_twice_is_ended_once():
+    stage = staged(session_s=1.0)
+    caller = ready(stage)
+    caller.end()
+    stage.wait(2)
+    assert caller.questions == [End()]
+    caller.answer()
+    assert caller.close_code == 1000
+
+    caller = ready(stage)
+    stage.wait(2)
+    caller.end()
+    assert caller.questions == [End()]
+    caller.answer()
     assert caller.close_code == 4000
 
 
@@ -323,10 +364,10 @@ def test_while_the_model_is_loaded_a_recording_is_put_off_and_health_says_so():
 @pytest.mark.parametrize(("failure", "status"), [(BUSY, 503), (BROKEN, 500)])
 def test_a_recording_that_could_not_be_recognised_is_an_error(failure, status):
     caller = post(staged(), WAV)
-    caller.answer(failure=failure)
+    for _ in caller.questions:  # of the rest it is said as well, before the client has seen it
+        caller.connection.receive_answer(Answer(failure=failure), 1000.0)
+    caller.carry_out()
     assert answered(caller) == (status, {"error": {"message": failure.text, "code": status}})
-    caller.answer()
-    assert answered(caller)[0] == status  # and nothing more is said
 
 
 @pytest.mark.parametrize(
@@ -348,3 +389,19 @@ def test_a_recording_that_cannot_be_served_is_refused(wav, target, status):
     assert said["error"]["code"] == status
     assert said["error"]["message"]
     assert caller.questions == []
+
+
+def test_where_nothing_was_heard_nothing_is_asked():
+    stage = Stage(dialect="deepgram", engine=Thinker())
+    caller = stage.call()
+    caller.flush()
+    caller.end()
+    assert caller.questions == []
+    assert caller.close_code == 1000
+
+
+def test_a_dialect_without_a_greeting_begins_with_its_first_audio():
+    stage = Stage(dialect="deepgram", engine=Thinker())
+    caller = stage.call()
+    caller.send(b"\1\0" * 800)
+    assert caller.questions == [Begin(16000), Hear(b"\1\0" * 800)]

@@ -232,6 +232,7 @@ _TELLERS: dict[str, Callable[[Data], Told | None]] = {
     "close-received": _close("got close"),
     "ping": _fixed("got ping", "faint"),
     "eof": _fixed("got the client's FIN"),
+    "engine-failed": lambda data: (f"engine failed: {data.get('reason')}", "bad"),
     "lost": _lost,
     "stream": _fixed("stream()"),
     "call": _call,

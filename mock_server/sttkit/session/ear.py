@@ -155,7 +155,7 @@ class EngineEar:
         self._fail = fail
         self._rate: int | None = None
         self._bytes = 0
-        self._is_full = False
+        self._is_over = False
 
     def objection(self, config: Mapping[str, object], rate: int) -> str | None:
         if self._rate not in (None, rate):
@@ -164,9 +164,12 @@ class EngineEar:
 
     def begin(self, config: Mapping[str, object], rate: int, then: Then) -> None:
         self._rate = rate
+        self._connection.later(self._engine.limits.session_s, self._reach_limit)
         self._connection.ask(Begin(rate), lambda answer: self._heed(answer, then))
 
     def hear(self, pcm: bytes, rate: int) -> None:
+        if self._is_over:
+            return
         if self._rate is None:  # a dialect that does not wait for a greeting
             self.begin({}, rate, lambda: None)
         start = self._heard_s
@@ -175,24 +178,32 @@ class EngineEar:
         self._connection.note("audio", spans=(span,), bytes=len(pcm))
         for piece in pieces(pcm, rate):
             self._connection.ask(Hear(piece), self._heed)
-        if self._heard_s > self._engine.limits.session_s and not self._is_full:
-            self._is_full = True
-            self.end(lambda: self._connection.close(*self._limit_close))
+        if self._heard_s > self._engine.limits.session_s:
+            self._reach_limit()
 
     def flush(self) -> None:
-        self._connection.ask(Finalize(), self._heed)
+        if self._rate is not None and not self._is_over:
+            self._connection.ask(Finalize(), self._heed)
 
     def settle(self) -> None:
         pass
 
     def end(self, then: Then) -> None:
-        self._connection.ask(End(), lambda answer: self._heed(answer, then))
+        if not self._is_over:  # the client's end and the limit may meet: the first one counts
+            self._is_over = True
+            if self._rate is None:  # nothing was ever heard
+                then()
+            else:
+                self._connection.ask(End(), lambda answer: self._heed(answer, then))
 
     def session_end(self) -> Said:
         return Said(SessionEnded(round(self._heard_s, 3)))
 
     def over(self) -> None:
         pass
+
+    def _reach_limit(self) -> None:
+        self.end(lambda: self._connection.close(*self._limit_close))
 
     @property
     def _heard_s(self) -> float:

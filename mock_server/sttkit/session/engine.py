@@ -68,7 +68,7 @@ class EngineLimits:
 
     Attributes:
         rates: the lowest and the highest sample rate, Hz.
-        session_s: audio of one session, seconds.
+        session_s: one session, seconds, of audio and of time alike.
         recording_s: a recording that is recognised as a whole, seconds.
         body_bytes: the request that brings it.
         request_s: time for a client to bring its request, seconds.
