@@ -353,7 +353,8 @@ class Application:
 
     def _look(self) -> None:
         """Note what is held, of a long call at its second session and after the fiftieth more."""
-        if self._sessions == 2 or self._sessions > MANY_SESSIONS:
+        first = self._sessions == 2 and not self._holding.looked
+        if first or self._sessions > MANY_SESSIONS:
             self._note_holding()
 
     def _note_holding(self) -> None:

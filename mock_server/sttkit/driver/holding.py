@@ -25,7 +25,7 @@ _PLAIN = frozenset(
 kept, if at all, by whoever listens to it."""
 _LEAST_BYTES = 100
 """What is shorter than the shortest piece of audio is no audio."""
-_PRECISION_S = 0.1
+_MANY = 10
 _BYTES_PER_S = 32_000
 """Of s16le mono audio at 16 kHz: bytes are told as seconds of it."""
 
@@ -40,26 +40,32 @@ class Holding:
     def __init__(self, open_connections: Callable[[], int]) -> None:
         self._open_connections = open_connections
         self._objects: Counter[str] | None = None
+        self._sessions = 0
+
+    @property
+    def looked(self) -> bool:
+        """Whether it has looked before."""
+        return self._objects is not None
 
     def facts(self, sessions: int) -> dict[str, Any]:
         """JSON-ready facts for a record.
 
         ``objects`` has the classes of which there are more instances than at the first look, by at
-        least one for two sessions since then.
+        least one for two sessions since then, and not just by a few.
         """
         gc.collect()
         things = gc.get_objects()
         counted = Counter(_classes(things))
         if self._objects is None:
             self._objects, self._sessions = counted, sessions
-        least = max(2, (sessions - self._sessions) // 2)
+        least = max(_MANY, (sessions - self._sessions) // 2)
         grown = {name: n - self._objects[name] for name, n in counted.items()}
         return {
             "sessions": sessions,
             "tasks": sorted(plugin_tasks()),
             "connections": self._open_connections(),
             "objects": {name: n for name, n in sorted(grown.items()) if n >= least},
-            "audio_s": round(_audio_seconds(things) / _PRECISION_S) * _PRECISION_S,
+            "audio_s": round(_audio_seconds(things), 1),
         }
 
 

@@ -17,6 +17,10 @@ COUNTED_SLACK_S = 0.5
 FOREIGN_SLACK_S = 0.1
 
 
+Stretch = tuple[float, float, int]
+"""Start and end of audio in what was pushed, and how often it arrived."""
+
+
 @dataclass(frozen=True)
 class Flaw:
     """Audio that did not arrive as it was pushed.
@@ -94,32 +98,30 @@ class Ledger:
 def ledger_of(stream: Stream) -> Ledger:
     """The stream's account; only true where all its audio was found, not counted."""
     pushed = round(stream.pushed_end * 1000)
-    covered = [(start, end, times) for start, end, times in _coverage(stream) if times]
+    covered = [stretch for stretch in coverage(stream) if stretch[2]]
     doubled = round(1000 * sum(end - start for start, end, times in covered if times > 1))
     arrived = round(1000 * sum(end - start for start, end, _ in covered))
     arrived = min(arrived, pushed)
     return Ledger(pushed, arrived - doubled, doubled, pushed - arrived)
 
 
-def lost_between(stream: Stream, begin: float, end: float) -> float:
-    """Seconds of the audio between two positions that arrived nowhere."""
+def lost_between(covered: list[Stretch], begin: float, end: float) -> float:
+    """Seconds of the audio between two positions that arrived nowhere; see `coverage`."""
     if end <= begin:
         return 0.0
     arrived = (
-        max(0.0, min(stop, end) - max(start, begin))
-        for start, stop, times in _coverage(stream)
-        if times
+        max(0.0, min(stop, end) - max(start, begin)) for start, stop, times in covered if times
     )
     return max(0.0, end - begin - sum(arrived))
 
 
-def _coverage(stream: Stream) -> list[tuple[float, float, int]]:
+def coverage(stream: Stream) -> list[Stretch]:
     """Stretches of the pushed audio that arrived, and how often each did."""
     edges: Counter[float] = Counter()
     for span in heard_of(stream):
         edges[span.start] += 1
         edges[span.end] -= 1
-    stretches: list[tuple[float, float, int]] = []
+    stretches: list[Stretch] = []
     times, since = 0, 0.0
     for position in sorted(edges):
         if position > since:

@@ -8,7 +8,15 @@ from itertools import pairwise
 from sttkit.laws.connections import Connection
 from sttkit.laws.evidence import where_it_waits
 from sttkit.laws.judging import overall, secs
-from sttkit.laws.ledger import heard_of, is_exact, ledger_of, lost_between
+from sttkit.laws.ledger import (
+    Ledger,
+    Stretch,
+    coverage,
+    heard_of,
+    is_exact,
+    ledger_of,
+    lost_between,
+)
 from sttkit.laws.model import Judgement, Law, Run, Verdict, broken, passed, unclear, unexercised
 from sttkit.laws.streams import WATCH_SLACK_S, Stream
 from sttkit.trace import Record
@@ -19,18 +27,31 @@ _PILED_SHARE = 0.5
 
 
 def reconnects_lose_little(run: Run) -> Judgement:
-    judged = [
-        _with_ledger(stream, judgement)
-        for stream in run.history.streams
+    otherwise = "no session with audio was followed by another"
+    return overall(
+        (_stream_loses_little(run, stream, otherwise) for stream in run.history.streams),
+        otherwise=otherwise,
+    )
+
+
+def _stream_loses_little(run: Run, stream: Stream, otherwise: str) -> Judgement:
+    # What is lost after the end of the input is told by other laws.
+    reconnects = [
+        (before, after)
         for before, after in _reconnects(stream)
-        if (judgement := _loses_little(run, stream, before, after)) is not None
+        if after.ready is not None and stream.input_open(run.history.order(after.ready))
     ]
-    return overall(judged, otherwise="no session with audio was followed by another")
+    if not reconnects:
+        return unexercised(otherwise)
+    if not is_exact(stream):
+        return unclear("audio was counted, not found")
+    covered = [stretch for stretch in coverage(stream) if stretch[2]]
+    judged = [_loses_little(run, stream, covered, *pair) for pair in reconnects]
+    return _with_ledger(ledger_of(stream), overall(judged, otherwise=otherwise))
 
 
-def _with_ledger(stream: Stream, judgement: Judgement) -> Judgement:
+def _with_ledger(ledger: Ledger, judgement: Judgement) -> Judgement:
     """The judgement with the stream's whole account; a pass has it, too."""
-    ledger = ledger_of(stream)
     if judgement.verdict is Verdict.PASS:
         return replace(judgement, observed=str(ledger))
     if judgement.verdict is Verdict.FAIL:
@@ -45,20 +66,16 @@ def _reconnects(stream: Stream) -> list[tuple[Connection, Connection]]:
 
 
 def _loses_little(
-    run: Run, stream: Stream, before: Connection, after: Connection
-) -> Judgement | None:
+    run: Run, stream: Stream, covered: list[Stretch], before: Connection, after: Connection
+) -> Judgement:
     history = run.history
     assert after.ready is not None
-    if not is_exact(stream):
-        return unclear("audio was counted, not found")
     began = min(before.over, after.began)
     unread = [r.at for r in before.of("fault") if r.data["id"] == "stop-reading"]
     began = min([began, *unread])
-    if not stream.input_open(history.order(after.ready)):
-        return None  # what is lost after the end of the input is told by other laws
     last = max(span.end for span in heard_of(stream, before))
     first = heard_of(stream, after)[0].start
-    lost = lost_between(stream, last, first)
+    lost = lost_between(covered, last, first)
     # As audio, not as time: a burst in the outage is lost as one.
     outage = stream.pushed_by(after.ready.at + history.lag) - stream.pushed_by(began - history.lag)
     if lost <= outage + LOSS_SLACK_S:

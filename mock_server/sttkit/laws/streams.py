@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Literal
 
 from sttkit.laws.connections import Connection, Failure
@@ -73,13 +74,22 @@ class Stream:
         """Seconds of audio pushed in all."""
         return max((float(r.data["end"]) for r in self.pushes), default=0.0)
 
+    @cached_property
+    def _push_times(self) -> list[float]:
+        return [r.at for r in self.pushes]
+
+    @cached_property
+    def _push_ends(self) -> list[float]:
+        return list(accumulate((float(r.data["end"]) for r in self.pushes), max))
+
     def pushed_at(self, position: float) -> float:
         """When the audio at ``position`` was pushed; infinite if it never was."""
         return next((r.at for r in self.pushes if r.data["end"] >= position - 1e-6), math.inf)
 
     def pushed_by(self, at: float) -> float:
         """Seconds of audio pushed until ``at``."""
-        return max((float(r.data["end"]) for r in self.pushes if r.at <= at), default=0.0)
+        count = bisect_right(self._push_times, at)
+        return self._push_ends[count - 1] if count else 0.0
 
     def muted(self, since: float, until: float) -> float:
         """Seconds between two moments in which no audio came, pauses for breath not counted."""

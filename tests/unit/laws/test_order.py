@@ -6,7 +6,7 @@ import pytest
 
 from sttkit.laws.model import Run
 from tests.unit.laws.cases import Cases
-from tests.unit.laws.story import Story, healthy, since, story, with_facts
+from tests.unit.laws.story import SAID, Story, healthy, since, story, with_facts
 
 cases = Cases()
 NO_STARTS = replace(since((1, 8, 9)), start_in_health=False)
@@ -239,3 +239,43 @@ def a_final_without_its_language() -> Run:
 def a_server_need_not_name_the_language() -> Run:
     run = ended(heard().begins().final("hello there", language=None).ends())
     return replace(run, facts=with_facts(names_language=False))
+
+
+# --- ORDER-8 --------------------------------------------------------------------------------
+
+
+def cut() -> Story:
+    """The first utterance is cut, and the second one is said on another session."""
+    tale = story().stream().opened().talk(until=0.7).sent("speech_started", utterance=0)
+    tale.sent("interim", "hello", utterance=0).begins().interim("hello").fault("reset").error()
+    tale.later(0.1).opened().talk(until=3.08)
+    return tale.sent("speech_started", utterance=1).sent("interim", SAID[1], utterance=1)
+
+
+@cases.passes("ORDER-8")
+def the_next_utterance_has_a_start_of_its_own() -> Run:
+    return cut().ends().begins().interim(SAID[1]).run()
+
+
+@cases.warns("ORDER-8")
+def the_next_utterance_goes_on_under_the_old_start() -> Run:
+    return cut().interim(SAID[1]).run()
+
+
+@cases.warns("ORDER-8")
+def the_old_utterance_is_ended_and_nothing_started() -> Run:
+    return cut().ends().interim(SAID[1]).run()
+
+
+@cases.passes("ORDER-8")
+def the_rest_of_the_cut_utterance_may_go_on_as_it_was() -> Run:
+    tale = story().stream().opened().talk(until=0.7).sent("speech_started", utterance=0)
+    tale.sent("interim", "hello", utterance=0).begins().interim("hello").fault("reset").error()
+    tale.later(0.1).opened().talk(until=1.42).sent("interim", "there", utterance=0)
+    tale.interim("there").ends().talk(until=3.08).sent("interim", SAID[1], utterance=1)
+    return tale.begins().interim(SAID[1]).run()
+
+
+@cases.skips("ORDER-8")
+def nothing_is_cut() -> Run:
+    return healthy().run()

@@ -376,3 +376,25 @@ def finals_did_not_count_before() -> Run:
 @cases.skips("RETRY-1", "RETRY-2", "RETRY-3", "RETRY-4", "RETRY-5")
 def a_healthy_line_exercises_none_of_them() -> Run:
     return healthy().run()
+
+
+# --- RETRY-10 -------------------------------------------------------------------------------
+
+
+def overloaded(wait: float) -> Story:
+    return story().stream().rejected(429, retry_after=1.0).error().later(wait).opened()
+
+
+@cases.passes("RETRY-10")
+def the_wait_that_was_asked_for_is_kept() -> Run:
+    return overloaded(1.0).run()
+
+
+@cases.warns("RETRY-10")
+def the_client_is_back_too_early() -> Run:
+    return overloaded(0.1).run()
+
+
+@cases.skips("RETRY-10")
+def no_wait_was_asked_for() -> Run:
+    return story().stream().rejected(503).error().later(0.1).opened().run()

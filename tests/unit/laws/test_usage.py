@@ -1,4 +1,4 @@
-"""USAGE and TIME: the numbers in the events."""
+"""USAGE: what customers are billed by."""
 
 import math
 
@@ -162,34 +162,6 @@ def a_closed_stream_need_not_have_read_everything() -> Run:
 @cases.skips("USAGE-2")
 def there_is_no_usage() -> Run:
     return told(None).run()
-
-
-# --- TIME-2 ---------------------------------------------------------------------------------
-
-
-@cases.passes("TIME-2")
-def confidences_are_probabilities() -> Run:
-    return story().first().final("sure", confidence=1.0).final("no", confidence=0).run()
-
-
-@cases.fails("TIME-2")
-def a_confidence_is_a_logarithm() -> Run:
-    return story().first().final("how are you", confidence=-0.3).run()
-
-
-@cases.fails("TIME-2")
-def a_confidence_is_no_number() -> Run:
-    return story().first().final("how are you", confidence=math.nan).run()
-
-
-@cases.passes("TIME-2")
-def a_confidence_may_be_missing() -> Run:
-    return story().first().final("how are you", confidence=None).run()
-
-
-@cases.skips("TIME-2")
-def there_is_no_transcript() -> Run:
-    return story().stream().opened().run()
 
 
 def test_usage_is_told_with_its_way_of_counting():

@@ -1,0 +1,154 @@
+"""AUDIO: what a reconnect loses, what piles up, and audio in another form."""
+
+import pytest
+
+from sttkit.laws.ledger import ledger_of
+from sttkit.laws.model import Limits, Run
+from tests.unit.laws.cases import Cases, judged
+from tests.unit.laws.story import OVER, Story, an_error, healthy, story
+
+cases = Cases()
+
+
+@pytest.mark.parametrize("case", cases, ids=str)
+def test_the_law_judges_the_story(case):
+    case.check()
+
+
+# --- AUDIO-4 --------------------------------------------------------------------------------
+
+
+def outage(seconds: float = 0.2) -> Story:
+    """The line breaks at 1 s, and the next session is ready so much later."""
+    tale = story().stream().opened().talk(until=1.0).fault("reset").error()
+    return tale.talk(until=1.0 + seconds, heard=False).opened()
+
+
+@cases.passes("AUDIO-4")
+def the_outage_is_lost_and_no_more() -> Run:
+    return outage().talk(until=3.0).finished().run()
+
+
+@cases.passes("AUDIO-4")
+def what_was_queued_in_the_outage_arrives() -> Run:
+    return outage(4.0).heard(1.0, 5.0).talk(until=6.0).finished().run()
+
+
+@cases.warns("AUDIO-4")
+def two_seconds_before_the_outage_are_lost_with_it() -> Run:
+    tale = story().stream().opened().talk(until=1.0).talk(until=3.0, heard=False).fault("reset")
+    return tale.error().later(0.1).opened().talk(until=5.0).finished().run()
+
+
+@cases.skips("AUDIO-4")
+def there_is_but_one_session() -> Run:
+    return healthy().run()
+
+
+def test_the_ledger_adds_up_to_what_was_pushed():
+    tale = outage(0.2).heard(0.9, 1.0).talk(until=3.0)
+    stream = tale.finished().run().history.streams[0]
+    ledger = ledger_of(stream)
+    assert str(ledger) == "3000 ms pushed = 2700 once + 100 doubled + 200 lost"
+    assert ledger.pushed == ledger.once + ledger.doubled + ledger.lost
+
+
+def test_a_pass_states_the_ledger_too():
+    said = judged("AUDIO-4", outage().talk(until=3.0).finished().run()).observed
+    assert said == "3000 ms pushed = 2800 once + 0 doubled + 200 lost"
+
+
+# --- AUDIO-6 --------------------------------------------------------------------------------
+
+
+def unread(*piled: float) -> Story:
+    """The server stops reading, and so much audio is in memory 20 s and 50 s later."""
+    tale = story().stream().opened().talk(until=1.0).fault("stop-reading")
+    for at, seconds in zip((21.0, 51.0), piled, strict=False):
+        tale.talk(until=at, heard=False)
+        facts = {"tasks": [], "connections": 1, "objects": {}, "sessions": 1}
+        tale.client("holding", audio_s=seconds, **facts)
+    return tale.talk(until=62.0, heard=False)
+
+
+@cases.passes("AUDIO-6")
+def the_stream_gives_the_connection_up() -> Run:
+    tale = unread(20.0).error().call("end_input")
+    return tale.run(limits=Limits(recovery=70.0))
+
+
+@cases.passes("AUDIO-6")
+def old_audio_is_dropped() -> Run:
+    return unread(5.0, 6.0).call("end_input").run(limits=Limits())
+
+
+@cases.warns("AUDIO-6")
+def audio_piles_up() -> Run:
+    return unread(20.0, 50.0).call("end_input").run(limits=Limits())
+
+
+@cases.warns("AUDIO-6")
+def pushing_blocks() -> Run:
+    tale = story().stream().opened().talk(until=1.0).fault("stop-reading").later(5.0)
+    tale.client("blocked", seconds=4.0, where="plugin/stt.py:9 push_frame")
+    return tale.error().call("end_input").run(limits=Limits())
+
+
+@cases.skips("AUDIO-6")
+def the_server_reads() -> Run:
+    return healthy().run()
+
+
+# --- AUDIO-5 --------------------------------------------------------------------------------
+
+
+def spoken(action: str, *, arrives: float = OVER, exact: bool = False) -> Story:
+    """All is pushed in another form, and so much of it arrives."""
+    tale = story().stream().client("action", action=action, value=48000).opened()
+    tale.talk(until=OVER, heard=False)
+    return tale.heard(0.0, arrives, exact=exact)
+
+
+@cases.passes("AUDIO-5")
+def another_rate_is_converted() -> Run:
+    return spoken("input").finished().run()
+
+
+@cases.passes("AUDIO-5")
+def stereo_is_mixed() -> Run:
+    return spoken("stereo", exact=True).finished().run()
+
+
+@cases.passes("AUDIO-5")
+def stereo_is_refused_with_a_clear_error() -> Run:
+    tale = story().stream().action("stereo").opened()
+    error = an_error("ValueError", api=False, message="mono is expected, got 2 channels")
+    return tale.call("push_frame", error=error).run()
+
+
+@cases.fails("AUDIO-5")
+def another_rate_is_sent_as_it_is() -> Run:
+    return spoken("input", arrives=3 * OVER).finished().run()
+
+
+@cases.fails("AUDIO-5")
+def stereo_is_sent_as_mono() -> Run:
+    return spoken("stereo", arrives=2 * OVER).finished().run()
+
+
+@cases.fails("AUDIO-5")
+def another_rate_is_refused() -> Run:
+    tale = story().stream().client("action", action="input", value=48000).opened()
+    error = an_error("ValueError", api=False, message="sample rate")
+    return tale.call("push_frame", error=error).run()
+
+
+@cases.fails("AUDIO-5")
+def stereo_is_refused_without_a_reason() -> Run:
+    tale = story().stream().action("stereo").opened()
+    return tale.call("push_frame", error=an_error("KeyError", api=False, message="2")).run()
+
+
+@cases.skips("AUDIO-5")
+def all_audio_is_mono_at_the_plugins_rate() -> Run:
+    return healthy().run()
