@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sttkit.errors import UsageError
+from sttkit.errors import SttkitError, UsageError
 from sttkit.pytest_plugin.listening import in_running_loop
 from sttkit.pytest_plugin.server import SttServer
 from sttkit.pytest_plugin.transcribed import Transcribed
@@ -25,13 +25,14 @@ class SttOptions:
             simulated one; 3 retries, 0.3 s apart, 2 s time-out over loopback).
         limits: limits of the laws; None: those of the world.
         pace: 1.0 pushes audio as fast as it is spoken, 0 as fast as the plugin takes it.
-        world: ``simulated``, in virtual time, or ``loopback``, over real sockets in real time.
+        world: ``simulated``, in virtual time, or ``loopback``, over real sockets in real time;
+            None: simulated, unless the plugin under test says that it cannot be.
     """
 
     conn: ConnOptions | None = None
     limits: Limits | None = None
     pace: float = 1.0
-    world: Literal["simulated", "loopback"] = "simulated"
+    world: Literal["simulated", "loopback"] | None = None
 
 
 class Transcribe:
@@ -63,6 +64,7 @@ class Transcribe:
         Raises:
             UsageError: nothing is played, or an event loop runs already.
             TargetError: the plugin cannot be built.
+            SimulationError: the plugin cannot be simulated, or is stuck.
         """
         __tracebackhide__ = True
         if in_running_loop():
@@ -70,12 +72,16 @@ class Transcribe:
                 "transcribe() in a test that has an event loop",
                 expected="`await transcribe.here()` there",
             )
-        from importlib import import_module
+        from sttkit.conformance.casework import play_in, world_for
 
-        play = import_module(f"sttkit.worlds.{self._options.world}").play
         target, options = self._target(), self._arguments(conn, limits, pace)
-        own = options != DEFAULTS or self._options.world != SttOptions().world
-        return self._ran(play(target, self._server.script, **options), own=own)
+        world = world_for(target.loopback_only, self._options.world)
+        own = options != DEFAULTS or world != world_for(target.loopback_only)
+        try:
+            played = play_in(world)(target, self._server.script, **options)
+        except SttkitError as error:  # it says what and where; the kit's own frames add nothing
+            raise error.with_traceback(None) from None
+        return self._ran(played, own=own)
 
     async def here(
         self,

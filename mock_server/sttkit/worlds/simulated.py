@@ -18,6 +18,7 @@ from sttkit.dialects import load_dialect
 from sttkit.driver.options import CANARY, RunOptions
 from sttkit.driver.run import drive, drive_batch, kept_in_sets, load_framework
 from sttkit.driver.tracks import MAIN, tracks_of
+from sttkit.errors import SimulationError
 from sttkit.laws.model import ConnOptions, Limits
 from sttkit.scripting.model import Script
 from sttkit.server.listening import LineKeeper
@@ -25,7 +26,7 @@ from sttkit.session.line import Line
 from sttkit.simulation.clock import Clock
 from sttkit.simulation.line import LineModel
 from sttkit.simulation.loop import SimulatedLoop
-from sttkit.simulation.network import Answer, Network
+from sttkit.simulation.network import Answer, Network, UnknownHost
 from sttkit.simulation.waiting import Deadlock, Livelock, LoopBlocked
 from sttkit.targets.model import Place, Target
 from sttkit.trace import Trace
@@ -36,6 +37,7 @@ CONN_OPTIONS = ConnOptions(max_retry=3, retry_interval=2.0, timeout=10.0)
 LATENCY_S = 0.02
 """One way. Without any, both sides would act in the same instant, which no network lets them."""
 _LOCAL_PORT = 8000
+_INSTEAD = "--loopback does; `loopback_only` on the target makes that its default"
 
 
 class SimulatedListener(LineKeeper):
@@ -73,7 +75,8 @@ def play(
 
     Raises:
         TargetError: the plugin could not be built, or opens no stream.
-        SimulationError: the run is stuck, or the plugin tried to leave the simulation.
+        SimulationError: the run is stuck, or the plugin tried to leave the simulation or went
+            to another host.
     """
     load_framework()
     began = time.perf_counter()
@@ -105,15 +108,23 @@ def play(
         finally:
             await listener.end_all()
 
+    def note_blocked(seconds: float, where: str, **more: float) -> None:
+        trace.note("client", "blocked", None, MAIN, seconds=round(seconds, 3), where=where, **more)
+
     def blocked(seconds: float, where: str) -> None:
-        trace.note("client", "blocked", None, MAIN, seconds=round(seconds, 3), where=where)
+        # Virtual time stood still meanwhile, so it began just now.
+        note_blocked(seconds, where, began=round(trace.now(), 6))
 
     def slept(seconds: float, where: str) -> None:
         if seconds > options.limits.blocked:
-            blocked(seconds, f"time.sleep() at {where}")
+            note_blocked(seconds, f"time.sleep() at {where}")
+
+    def elsewhere(host: UnknownHost) -> None:
+        trace.note("client", "elsewhere", None, MAIN, host=host.name, where=host.place)
 
     loop.on_blocked = blocked
     clock.on_sleep = slept
+    network.on_unknown = elsewhere
     with _collecting_by_hand():
         asyncio.set_event_loop(loop)
         try:
@@ -126,9 +137,20 @@ def play(
             trace.note("client", "waiting", None, MAIN, why=why, tasks=list(stuck.waiting))
         except LoopBlocked as stuck:
             blocked(0.0, str(stuck))
+        except SimulationError as error:
+            if type(error) is SimulationError:  # it left the simulation, it is not stuck in it
+                error.hint = f"{error.hint} ({_INSTEAD})"
+            raise
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+    if network.unknown and not any(record.kind == "attempt" for record in trace.records):
+        unknown = network.unknown[0]
+        raise SimulationError(
+            f"{unknown.name!r} is no host of this simulation, and nothing else was connected to "
+            f"(asked for at {unknown.place})",
+            hint=f"the fake server is {place.http}: build the plugin for `context.place`",
+        )
     run = run_of(target, script, dialect, options, trace)
     return Played(run, trace, time.perf_counter() - began)
 
