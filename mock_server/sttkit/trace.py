@@ -43,7 +43,8 @@ leak                a secret was seen: ``place`` and the text without it
 log                 a log record of level warning or higher
 census              what is still there: tasks, descriptors, threads, sessions
 loop-error          the event loop's exception handler was called
-blocked             the loop stood still: ``seconds`` and ``where``
+blocked             the loop stood still: ``seconds`` and ``where``, ``began`` if only in real time
+elsewhere           a ``host`` was asked for that does not exist in here, and ``where``
 busy                the loop never rested: ``seconds``, or ``where`` if time stood still meanwhile
 waiting             something does not happen (``why``): ``tasks`` of the plugin, where each waits
 holding             what a stream in use holds: ``tasks``, ``connections``, ``objects`` that grow in

@@ -12,7 +12,6 @@ from sttkit.cli.console import Commands, bounded, has_color, make_console, width
 from sttkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from sttkit.conformance.plan import World
     from sttkit.conformance.result import Owner
     from sttkit.laws.model import Run
     from sttkit.scripting.model import Script
@@ -52,7 +51,7 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Play, print, judge."""
     script = script_of_argument(arguments.script, arguments.seed)
-    from sttkit.conformance.casework import DEFAULT_WORLD, play_in, survey, target_of
+    from sttkit.conformance.casework import play_in, survey, target_of, world_for
     from sttkit.conformance.timeline import timeline
 
     # Building it once imports the plugin, which is not to be mistaken for a blocked loop.
@@ -63,7 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"the script is for {script.dialect}, and {target.name} speaks {target.dialect}",
             hint=f"if it does speak {script.dialect}: --dialect {script.dialect}",
         )
-    world: World = "loopback" if arguments.loopback else DEFAULT_WORLD
+    world = world_for(target.loopback_only, "loopback" if arguments.loopback else None)
+    if target.loopback_only and not arguments.loopback:
+        print(f"over loopback: {target.loopback_only}", file=sys.stderr)
     played = play_in(world)(target, script)
     if arguments.json:
         sys.stdout.write(played.trace.to_jsonl())

@@ -167,9 +167,14 @@ def perform(job: Job) -> Answer[Result]:
         return Answer(Refusal(error), retire=not isinstance(job, SurveyJob))
 
 
-def play_in(world: World) -> Callable[[Target, Script], Played]:
-    """What plays a script in this world."""
-    play: Callable[[Target, Script], Played] = import_module(f"sttkit.worlds.{world}").play
+def world_for(loopback_only: str | None, asked: World | None = None) -> World:
+    """Where a target is played: what was asked for, else what it can be played in."""
+    return asked or ("loopback" if loopback_only else DEFAULT_WORLD)
+
+
+def play_in(world: World) -> Callable[..., Played]:
+    """What plays a script to a target in this world: its ``play()``."""
+    play: Callable[..., Played] = import_module(f"sttkit.worlds.{world}").play
     return play
 
 

@@ -389,7 +389,7 @@ class _Check:
 
     def _world(self, subject: _Subject) -> World:
         """Where its cases are played: not every target can be simulated."""
-        only = subject.survey is not None and subject.survey.loopback_only
+        only = subject.survey.loopback_only if subject.survey is not None else None
         return "loopback" if only else self._options.world
 
     def _tell(self, latest: str, *, broken: bool) -> None:

@@ -250,6 +250,10 @@ _TELLERS: dict[str, Callable[[Data], Told | None]] = {
         f"event loop stood still for {data.get('seconds')} s at {data.get('where')}",
         "bad",
     ),
+    "elsewhere": lambda data: (
+        f"asks for the unknown host {data.get('host')} at {data.get('where')}",
+        "bad",
+    ),
     "busy": lambda data: (f"event loop never rested for {data.get('seconds')} s", "bad"),
     "batch": _batch,
 }

@@ -59,9 +59,13 @@ def call_now(
 
 async def abandon(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel tasks, give them a moment to end, and retrieve what they raise."""
-    pending = {task for task in tasks if not task.done()}
-    for task in pending:
-        task.cancel()
+    pending = set()
+    for task in tasks:
+        if task.done():
+            error_of(task)
+        else:
+            task.cancel()
+            pending.add(task)
     if pending:
         done, _ = await asyncio.wait(pending, timeout=GIVE_UP_S)
         for task in done:

@@ -159,7 +159,7 @@ def no_storm(run: Run) -> Judgement:
 
 def _not_the_streams(run: Run, blocked: Record) -> bool:
     """Whether the loop stood still before there was a stream, or by the script's own action."""
-    began = blocked.at - float(blocked.data["seconds"])
+    began = float(blocked.data.get("began", blocked.at - float(blocked.data["seconds"])))
     opened = min((stream.opened.at for stream in run.history.streams), default=0.0)
     return began < opened or any(
         r.data["action"] == "block-loop" and began - 0.1 <= r.at <= blocked.at

@@ -12,6 +12,7 @@
     staging       from what a test hands in to a script
     under_test    from what ``stt_plugin`` returns to a target
     listening     the fake server on the test's loop, or on a thread of its own
+    looping       a simulated event loop for async tests
     report        what a failing test prints
 
 pytest loads this in every run of every project that has sttkit installed. So nothing here imports
@@ -36,6 +37,7 @@ from sttkit.pytest_plugin.fixtures import (
     stt_server,
     transcribe,
 )
+from sttkit.pytest_plugin.looping import simulated_loop
 from sttkit.pytest_plugin.report import sections, unfired_message
 from sttkit.pytest_plugin.server import SttServer
 from sttkit.pytest_plugin.transcribe import SttOptions, Transcribe
@@ -47,6 +49,7 @@ __all__ = [
     "SttServer",
     "Transcribe",
     "Transcribed",
+    "simulated_loop",
     "stt_options",
     "stt_plugin",
     "stt_server",

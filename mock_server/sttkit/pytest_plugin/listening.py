@@ -1,14 +1,15 @@
 """The fake server for clients of one's own, in tests of either kind.
 
-In an async test it runs on the test's own loop (``async with``); in a plain test on a loop in a
-thread of its own (``with``), since the test's thread is busy with the client.
+In an async test it runs on the test's own loop (``async with``), and if that is a simulated one,
+under the provider's host name in there; in a plain test on a loop in a thread of its own
+(``with``), since the test's thread is busy with the client.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sttkit.errors import UsageError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sttkit.server.fake import FakeServer
     from sttkit.targets.model import Place
     from sttkit.trace import Trace
+    from sttkit.worlds.simulated import SimulatedListener
 
 START_S = 10.0
 """How long a server on a thread may take to listen, or to stop."""
@@ -46,7 +48,7 @@ class Listening:
         self._dialect = dialect
         self._opened = opened
         self._closed = closed
-        self._server: FakeServer | None = None
+        self._server: FakeServer | SimulatedListener | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -87,16 +89,23 @@ class Listening:
     async def _open(self) -> Place:
         import asyncio
 
-        from sttkit.server.fake import FakeServer
         from sttkit.trace import Trace
 
         if self._server is not None:
             raise UsageError("this server listens already", expected="a new listening() each time")
         trace = Trace(asyncio.get_running_loop().time)
-        self._server = FakeServer(trace)
-        listener = await self._server.listen(self._script, self._dialect)
-        self._opened(listener.place, trace)
-        return listener.place
+        if world_of_running_loop() == "simulated":
+            from sttkit.worlds.simulated import listen
+
+            listener = self._server = listen(self._script, self._dialect, trace)
+            place = listener.place
+        else:
+            from sttkit.server.fake import FakeServer
+
+            self._server = server = FakeServer(trace)
+            place = (await server.listen(self._script, self._dialect)).place
+        self._opened(place, trace)
+        return place
 
     async def _close(self) -> None:
         if self._server is not None:
@@ -109,6 +118,16 @@ class Listening:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(START_S)
         self._loop.close()
+
+
+def world_of_running_loop() -> Literal["simulated", "loopback"]:
+    """The world that the loop of this thread is of."""
+    import asyncio
+
+    from sttkit.simulation.loop import SimulatedLoop
+
+    simulated = isinstance(asyncio.get_running_loop(), SimulatedLoop)
+    return "simulated" if simulated else "loopback"
 
 
 def in_running_loop() -> bool:

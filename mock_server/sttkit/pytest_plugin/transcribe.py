@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sttkit.errors import UsageError
-from sttkit.pytest_plugin.listening import in_running_loop
+from sttkit.errors import SttkitError, UsageError
+from sttkit.pytest_plugin.listening import in_running_loop, world_of_running_loop
 from sttkit.pytest_plugin.server import SttServer
 from sttkit.pytest_plugin.transcribed import Transcribed
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from sttkit.laws.model import ConnOptions, Limits
     from sttkit.targets.model import Target
     from sttkit.worlds.played import Played
+
+
+World = Literal["simulated", "loopback"]
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,14 @@ class SttOptions:
             simulated one; 3 retries, 0.3 s apart, 2 s time-out over loopback).
         limits: limits of the laws; None: those of the world.
         pace: 1.0 pushes audio as fast as it is spoken, 0 as fast as the plugin takes it.
-        world: ``simulated``, in virtual time, or ``loopback``, over real sockets in real time.
+        world: ``simulated``, in virtual time, or ``loopback``, over real sockets in real time;
+            None: simulated, unless the plugin under test says that it cannot be.
     """
 
     conn: ConnOptions | None = None
     limits: Limits | None = None
     pace: float = 1.0
-    world: Literal["simulated", "loopback"] = "simulated"
+    world: World | None = None
 
 
 class Transcribe:
@@ -39,7 +43,7 @@ class Transcribe:
 
     ``transcribe()`` in a plain test, ``await transcribe.here()`` in an async one: the first makes
     an event loop of its own, simulated unless `SttOptions.world` says otherwise, the second runs on
-    the test's, in real time.
+    the test's: in real time, unless that is a simulated one.
     """
 
     def __init__(self, server: SttServer, options: SttOptions) -> None:
@@ -52,17 +56,19 @@ class Transcribe:
         conn: ConnOptions | None = None,
         limits: Limits | None = None,
         pace: float | None = None,
+        world: World | None = None,
     ) -> Transcribed:
         """Drive the plugin through the script, on an event loop made for it.
 
         It is streamed to; a script with a fault at ``batch`` is given to ``recognize()``.
 
         Args:
-            conn, limits, pace: instead of those of the fixture ``stt_options``.
+            conn, limits, pace, world: instead of those of the fixture ``stt_options``.
 
         Raises:
             UsageError: nothing is played, or an event loop runs already.
             TargetError: the plugin cannot be built.
+            SimulationError: the plugin cannot be simulated, or is stuck.
         """
         __tracebackhide__ = True
         if in_running_loop():
@@ -70,12 +76,16 @@ class Transcribe:
                 "transcribe() in a test that has an event loop",
                 expected="`await transcribe.here()` there",
             )
-        from importlib import import_module
+        from sttkit.conformance.casework import play_in, world_for
 
-        play = import_module(f"sttkit.worlds.{self._options.world}").play
         target, options = self._target(), self._arguments(conn, limits, pace)
-        own = options != DEFAULTS or self._options.world != SttOptions().world
-        return self._ran(play(target, self._server.script, **options), own=own)
+        world = world_for(target.loopback_only, world or self._options.world)
+        own = options != DEFAULTS or world != world_for(target.loopback_only)
+        try:
+            played = play_in(world)(target, self._server.script, **options)
+        except SttkitError as error:  # it says what and where; the kit's own frames add nothing
+            raise error.with_traceback(None) from None
+        return self._ran(played, own=own)
 
     async def here(
         self,
@@ -84,12 +94,16 @@ class Transcribe:
         limits: Limits | None = None,
         pace: float | None = None,
     ) -> Transcribed:
-        """Like calling it, but on the running loop: ``await transcribe.here()``."""
-        __tracebackhide__ = True
-        from sttkit.worlds.loopback import play_here
+        """Like calling it, but on the running loop: ``await transcribe.here()``.
 
+        On a simulated loop in virtual time, on any other over real sockets.
+        """
+        __tracebackhide__ = True
+        from importlib import import_module
+
+        world = import_module(f"sttkit.worlds.{world_of_running_loop()}")
         target, options = self._target(), self._arguments(conn, limits, pace)
-        return self._ran(await play_here(target, self._server.script, **options), own=True)
+        return self._ran(await world.play_here(target, self._server.script, **options), own=True)
 
     def _target(self) -> Target:
         __tracebackhide__ = True

@@ -25,7 +25,14 @@ from sttkit.simulation.connecting import Connecting
 from sttkit.simulation.handles import LeanHandle, LeanTimerHandle, SimulatedTask, settle
 from sttkit.simulation.network import Network
 from sttkit.simulation.patches import Patches
-from sttkit.simulation.waiting import Deadlock, Livelock, LoopBlocked, spinning, waiting_tasks
+from sttkit.simulation.waiting import (
+    Deadlock,
+    Livelock,
+    LoopBlocked,
+    place_here,
+    spinning,
+    waiting_tasks,
+)
 from sttkit.simulation.watchdog import WATCHDOG, SetFree
 
 MAX_TURNS = 50_000
@@ -147,8 +154,8 @@ class SimulatedLoop(Connecting):
         if thread is not None and thread != threading.get_ident():
             name = threading.current_thread().name
             self.failure = SimulationError(
-                f"a callback came from another thread, {name!r}",
-                hint="when it comes is up to the machine: code that uses threads needs real time",
+                f"a callback came from another thread, {name!r} (at {place_here()})",
+                hint="when it comes is up to the machine: only a run in real time allows for it",
             )
             raise self.failure
         return self.call_soon(callback, *args, context=context)

@@ -185,6 +185,7 @@ class Network:
     Attributes:
         loop: whose time passes.
         unknown: hosts that were asked for and do not exist, by whom.
+        on_unknown: called, if set, when one is asked for from a place for the first time.
         connections: that are open, by number.
     """
 
@@ -199,6 +200,7 @@ class Network:
         self._made = 0
         self.connections: dict[int, Connection] = {}
         self.unknown: list[UnknownHost] = []
+        self.on_unknown: Callable[[UnknownHost], None] | None = None
         self.add_host("localhost", address=_THIS_MACHINE)
 
     def dice(self, number: int, direction: str) -> Callable[[], float]:
@@ -270,6 +272,8 @@ class Network:
                 noted.times += 1
                 return
         self.unknown.append(UnknownHost(name, place))
+        if self.on_unknown is not None:
+            self.on_unknown(self.unknown[-1])
 
     # --- listening ------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from types import CodeType
@@ -147,8 +148,22 @@ def _put_back(owner: Any, name: str, original: Any) -> None:
         setattr(owner, name, original)
 
 
+def _quiet(report: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A hook that leaves out what a thread dies of because it is no part of the simulation.
+
+    The run fails with the same error, so it is told already.
+    """
+
+    def hook(args: Any) -> None:
+        if not isinstance(args.exc_value, SimulationError):
+            report(args)
+
+    return hook
+
+
 def _special_places() -> Iterator[Place]:
-    """Ways around the substitutes that only exist with certain modules."""
+    """What depends on the modules that are there, and on what is in place right now."""
+    yield Place(threading, "excepthook", threading.excepthook, _quiet(threading.excepthook))
     uuid: Any = sys.modules.get("uuid")
     if uuid is not None:
         # uuid1() asks a C library for the time, and the machine for its hardware address.

@@ -27,7 +27,7 @@ class Refusals(asyncio.BaseEventLoop):
         """
         error = SimulationError(
             f"{what} cannot be simulated (asked for at {place_here()})",
-            hint="it needs a real descriptor: run this with real sockets and in real time",
+            hint="it needs a real descriptor: only a run over real sockets has one",
         )
         if self.is_running():
             self.failure = error
