@@ -136,7 +136,8 @@ def from_tables(
     """The dialect that the tables describe.
 
     Args:
-        name, source, host, errors, facts, http_error, batch, health, health_loading: as in `Dialect`.
+        name, source, host, errors, facts, http_error: as in `Dialect`.
+        batch, health, health_loading: likewise.
         door, ears, sayings: the tables.
         unknown, wrong_types: as in `Dialect`, before they are made JSON.
         rate: name of the sample rate in the configuration.
