@@ -123,7 +123,7 @@ DIALECT = from_tables(
         Saying(Final, _COMMITTED, when=_is_asked_for, aside=True),
         Saying(
             Final,
-            _event(f"{_TRANSCRIPTION}.delta", item_id=_ITEM, content_index=0, delta=text()),
+            _event(f"{_TRANSCRIPTION}.delta", item_id=_ITEM, delta=text()),
             each=word_by_word,
             aside=True,
         ),
@@ -159,7 +159,6 @@ DIALECT = from_tables(
             close=(1001, ""),
         ),
     },
-    unknown={"type": "mystery.happened", "value": 1},
     wrong_types=(
         {"type": f"{_TRANSCRIPTION}.delta", "item_id": 3, "delta": None},
         {"type": f"{_TRANSCRIPTION}.delta", "item_id": None, "delta": {"text": "x"}},
