@@ -131,13 +131,14 @@ def from_tables(
     batch: Batch | None = None,
     health: tuple[str, object] | None = None,
     health_loading: object = None,
+    steps: Mapping[str, Callable[[Request], object | Refusal]] | None = None,
     example: str | None = None,
 ) -> Dialect:
     """The dialect that the tables describe.
 
     Args:
         name, source, host, errors, facts: as in `Dialect`.
-        http_error, batch, health, health_loading: likewise.
+        http_error, batch, health, health_loading, steps: likewise.
         door, ears, sayings: the tables.
         wrong_types: as in `Dialect`, before they are made JSON; if there are none, the transcripts
             of the table with other things in their slots.
@@ -167,6 +168,7 @@ def from_tables(
         batch=batch,
         health=health,
         health_loading=health_loading,
+        steps=steps or {},
         example=example or door.path.removeprefix("*"),
     )
 
