@@ -144,7 +144,7 @@ def test_streams_of_one_stt_share_a_pooled_connection_and_it_is_closed_with_the_
 
 def test_a_short_rest_in_mid_stream_is_refused_as_the_provider_refuses_it() -> None:
     played = simulate("assemblyai", "none@mid-utterance.2+flush")
-    assert [r.data["code"] for r in played.trace if r.kind == "close-sent"][0] == 3007
+    assert next(r.data["code"] for r in played.trace if r.kind == "close-sent") == 3007
 
 
 @every_plugin

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import aiohttp
 import numpy as np
 import pytest
 
+from sttkit import script, speech
+from sttkit.dialects import load_dialect
+from sttkit.dialects.model import Refusal, Request
+from sttkit.dialects.wire import socket_url
+from sttkit.server.fake import FakeServer
 from sttkit.session import batch
+from sttkit.trace import Trace
 from tests.support.caller import SAID, TONGUES
 from tests.support.network import Place, served, until, wav_of
 
@@ -196,3 +203,29 @@ async def test_a_slow_answer_is_not_given_to_a_client_that_has_gone() -> None:
 
 def test_both_dialects_speak_http() -> None:
     assert set(TONGUES) >= {"custom_stt", "deepgram"}
+
+
+async def test_a_step_before_the_session_is_answered_with_the_servers_own_address() -> None:
+    def session(request: Request) -> object | Refusal:
+        if request.method != "POST":
+            return Refusal(405, "POST a configuration")
+        return {"id": "s", "url": socket_url(request, "/v1/listen?token=t")}
+
+    dialect = replace(load_dialect("deepgram"), steps={"/v2/live": session})
+    server = FakeServer(Trace(asyncio.get_running_loop().time))
+    try:
+        listener = await server.listen(script(speech("hello")), dialect)
+        url = f"{listener.place.http}/v2/live"
+        async with aiohttp.ClientSession() as http:
+            async with http.post(url) as answer:
+                told = await answer.json()
+            async with http.get(url) as answer:
+                assert answer.status == 405
+    finally:
+        await server.aclose()
+    assert told == {"id": "s", "url": f"{listener.place.ws}/v1/listen?token=t"}
+
+
+def test_behind_the_providers_own_name_the_address_is_encrypted() -> None:
+    asked = Request("POST", "/v2/live", headers={"host": "api.acme.example"})
+    assert socket_url(asked, "/x") == "wss://api.acme.example/x"

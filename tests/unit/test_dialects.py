@@ -31,6 +31,9 @@ from sttkit.events import (
 WORDS = (Word("hello", 0.5, 0.8), Word("there", 0.84, 1.1))
 CUSTOM = load_dialect("custom_stt")
 DEEPGRAM = load_dialect("deepgram")
+ASSEMBLYAI = load_dialect("assemblyai")
+OPENAI = load_dialect("openai")
+GNANI = load_dialect("gnani")
 OPEN = View("session-0", {"type": "config", "language": "de"}, 3)
 
 every_dialect = pytest.mark.parametrize("name", dialect_names())
@@ -190,6 +193,109 @@ def test_deepgram_leaves_out_what_the_query_switches_off() -> None:
     assert DEEPGRAM.write(SpeechStarted(0.1), quiet) == []
     assert DEEPGRAM.write(Interim("a"), quiet) == []
     assert DEEPGRAM.write(SessionEnded(1.0), quiet)
+
+
+# --- assemblyai ---------------------------------------------------------------------------------
+
+CHUNK = bytes(1600)
+"""50 ms at 16 kHz."""
+
+
+def test_assemblyai_ends_a_turn_by_its_last_message() -> None:
+    asked = View("s", {"speech_model": "universal-3-6-pro"}, utterance=2)
+    (turn,) = ASSEMBLYAI.write(Final("hello there", 0.5, 1.1, WORDS, 0.9), asked)
+    assert json.loads(turn) == {
+        "type": "Turn",
+        "turn_order": 2,
+        "transcript": "hello there",
+        "utterance": "hello there",
+        "language_code": "en",
+        "end_of_turn": True,
+        "turn_is_formatted": True,
+        "words": [
+            {"text": "hello", "start": 500, "end": 800, "confidence": 0.9, "word_is_final": True},
+            {"text": "there", "start": 840, "end": 1100, "confidence": 0.9, "word_is_final": True},
+        ],
+    }
+    assert ASSEMBLYAI.write(SpeechEnded(1.1), asked) == []
+
+
+def test_assemblyais_older_models_tell_no_start_and_format_a_turn_afterwards_if_asked() -> None:
+    old = View("s", {"speech_model": "universal-streaming-english", "format_turns": "true"})
+    assert ASSEMBLYAI.write(SpeechStarted(0.1), old) == []
+    formatted = [json.loads(m)["turn_is_formatted"] for m in ASSEMBLYAI.write(Final("a"), old)]
+    assert formatted == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("before", "chunk", "error"),
+    [
+        (0, CHUNK, None),
+        (1600, CHUNK, None),
+        (1598, CHUNK, "input-duration"),
+        (0, CHUNK[:1000], None),  # perhaps the last one
+        (0, bytes(32_000), None),
+        (0, bytes(32_002), "input-duration"),
+    ],
+)
+def test_assemblyai_refuses_chunks_outside_of_50_to_1000_ms(
+    before: int, chunk: bytes, error: str | None
+) -> None:
+    heard = ASSEMBLYAI.read(chunk, View("s", {"sample_rate": "16000"}, chunk_bytes=before))
+    assert getattr(heard, "error", None) == error
+    assert isinstance(heard, Audio if error is None else Unintelligible)
+
+
+# --- openai -------------------------------------------------------------------------------------
+
+
+def test_openai_takes_base64_and_nothing_binary() -> None:
+    append = {"type": "input_audio_buffer.append", "audio": "AQACAA=="}
+    assert OPENAI.read(json.dumps(append), OPEN) == Audio(b"\1\0\2\0")
+    for wrong in ("!", "AQ", None, 7):
+        message = json.dumps({**append, "audio": wrong})
+        assert isinstance(OPENAI.read(message, OPEN), Unintelligible)
+    assert isinstance(OPENAI.read(b"\1\0", OPEN), Unintelligible)
+
+
+def test_openais_settings_are_known_by_dotted_names_so_that_an_update_keeps_the_others() -> None:
+    update = {"audio": {"input": {"format": {"rate": 24000}, "transcription": {"language": "fr"}}}}
+    heard = OPENAI.read(json.dumps({"type": "session.update", "session": update}), OPEN)
+    assert heard == Config(
+        {"audio.input.format.rate": 24000, "audio.input.transcription.language": "fr"}
+    )
+
+
+def test_openai_refuses_a_commit_of_less_than_100_ms() -> None:
+    commit = '{"type":"input_audio_buffer.commit"}'
+    assert OPENAI.read(commit, View("s", {}, unflushed_s=0.1)) == Flush()
+    refused = OPENAI.read(commit, View("s", {}, unflushed_s=0.09))
+    assert isinstance(refused, Unintelligible)
+    assert refused.error == "input_audio_buffer_commit_empty"
+
+
+def test_openai_tells_an_items_text_in_pieces_and_then_whole() -> None:
+    messages = [json.loads(m) for m in OPENAI.write(Final("hello there", words=WORDS), OPEN)]
+    assert [m["type"].rpartition(".")[2] for m in messages] == ["delta", "delta", "completed"]
+    assert "".join(m["delta"] for m in messages[:2]) == messages[2]["transcript"]
+    assert {m["item_id"] for m in messages} == {"item_0"}
+
+
+# --- gnani --------------------------------------------------------------------------------------
+
+
+def test_gnani_is_configured_by_headers_and_never_notes_the_key() -> None:
+    headers = {"x-api-key-id": "secret", "lang_code": "hi-IN", "x-sample-rate": "8000"}
+    assert GNANI.open(Request("GET", "/stt/v3/stream", {}, headers)) == Opening(
+        {"lang_code": "hi-IN", "x-sample-rate": "8000"}, 8000
+    )
+    assert GNANI.open(Request("GET", "/stt/v3/stream")) == Refusal(401, "Invalid API key")
+
+
+def test_gnani_says_no_interims_and_hears_nothing_but_audio() -> None:
+    assert GNANI.write(Interim("a"), OPEN) == []
+    assert isinstance(GNANI.read('{"type":"end"}', OPEN), Unintelligible)
+    assert GNANI.read(b"\1\2", OPEN) == Audio(b"\1\2")
 
 
 # --- shared pieces ------------------------------------------------------------------------------

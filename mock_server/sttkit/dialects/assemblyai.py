@@ -134,7 +134,6 @@ DIALECT = from_tables(
             3009, "Unauthorized Connection: Too many concurrent sessions"
         ),
     },
-    unknown={"type": "Mystery", "value": 1},
     wrong_types=(
         {"type": "Turn", "words": None, "transcript": 7, "end_of_turn": "yes"},
         {"type": "Turn", "words": [{"text": None, "start": "soon"}], "end_of_turn": True},

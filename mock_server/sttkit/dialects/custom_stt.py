@@ -146,7 +146,6 @@ DIALECT = from_tables(
             explained=lambda reason: _error("bad_request", reason, retryable=False),
         ),
     },
-    unknown={"type": "mystery", "value": 1},
     wrong_types=(
         {"type": "interim", "text": 7, "start": "soon", "words": None},
         {"type": "final", "text": None, "confidence": [], "words": {"a": 1}},

@@ -121,7 +121,6 @@ DIALECT = from_tables(
         "net-0000": ProviderFailure(_NET_0000, _error("NET-0000", _NET_0000), (1011, _NET_0000)),
         "net-0001": ProviderFailure(_NET_0001, _error("NET-0001", _NET_0001), (1011, _NET_0001)),
     },
-    unknown={"type": "Mystery", "value": 1},
     wrong_types=(
         {"type": "Results", "channel": None, "is_final": "yes", "metadata": 3},
         {"type": "Results", "channel": {"alternatives": None}, "is_final": True},

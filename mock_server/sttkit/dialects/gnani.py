@@ -67,7 +67,6 @@ DIALECT = from_tables(
         "unavailable": _failure("The transcription service is unavailable"),
         "bad-audio": _failure("The audio could not be processed"),
     },
-    unknown={"type": "mystery", "value": 1},
     wrong_types=(
         {"type": "transcript", "text": None, "segment_id": 7},
         {"type": "transcript", "text": {"a": 1}},

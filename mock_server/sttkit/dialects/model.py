@@ -185,6 +185,8 @@ class Dialect:
         batch: the batch endpoint, if the provider has one.
         health: path and JSON body of a health check, if any.
         health_loading: the body while a model is still being loaded.
+        steps: what is answered, by path, to requests that a client makes before it connects (for a
+            token, or for the address of its session).
         example: path and query of a simple session, for the hints of ``sttkit serve``.
     """
 
@@ -204,4 +206,5 @@ class Dialect:
     batch: Batch | None = None
     health: tuple[str, object] | None = None
     health_loading: object = None
+    steps: Mapping[str, Callable[[Request], object | Refusal]] = field(default_factory=dict)
     example: str = "/"

@@ -22,7 +22,7 @@ from sttkit.dialects.model import (
     Request,
     View,
 )
-from sttkit.dialects.template import Template, fill, match
+from sttkit.dialects.template import Template, fill, match, spoil
 from sttkit.dialects.wire import base64_of, flat, object_of, sample_rate_of, text_of
 from sttkit.events import (
     Audio,
@@ -31,6 +31,7 @@ from sttkit.events import (
     Final,
     ProviderError,
     ServerEvent,
+    Transcript,
     Unintelligible,
 )
 
@@ -122,23 +123,25 @@ def from_tables(
     sayings: tuple[Saying, ...],
     errors: Mapping[str, ProviderFailure],
     facts: Facts,
-    http_error: Callable[[int, str], object],
-    unknown: Template,
-    wrong_types: tuple[Template, ...],
+    http_error: Callable[[int, str], object] = lambda status, message: {"error": message},
+    wrong_types: tuple[Template, ...] = (),
     rate: str = "sample_rate",
     default_rate: int | None = 16000,
     aliases: Mapping[str, str] | None = None,
     batch: Batch | None = None,
     health: tuple[str, object] | None = None,
     health_loading: object = None,
+    steps: Mapping[str, Callable[[Request], object | Refusal]] | None = None,
     example: str | None = None,
 ) -> Dialect:
     """The dialect that the tables describe.
 
     Args:
-        name, source, host, errors, facts, http_error, batch, health, health_loading: as in `Dialect`.
+        name, source, host, errors, facts: as in `Dialect`.
+        http_error, batch, health, health_loading, steps: likewise.
         door, ears, sayings: the tables.
-        unknown, wrong_types: as in `Dialect`, before they are made JSON.
+        wrong_types: as in `Dialect`, before they are made JSON; if there are none, the transcripts
+            of the table with other things in their slots.
         rate: name of the sample rate in the configuration.
         default_rate: where it is not there, Hz; None where the door asks for one.
         aliases: other names of a kind of message, that the provider used to have.
@@ -158,13 +161,14 @@ def from_tables(
         explain=lambda message: _explain(sayings, aliases or {}, errors, message),
         http_error=http_error,
         errors=errors,
-        unknown=_encoded(unknown),
-        wrong_types=tuple(_encoded(one) for one in wrong_types),
+        unknown=text_of({"type": "mystery", "value": 1}),
+        wrong_types=tuple(_encoded(one) for one in wrong_types or _spoilt(sayings)),
         facts=facts,
         rate_of=rate_of,
         batch=batch,
         health=health,
         health_loading=health_loading,
+        steps=steps or {},
         example=example or door.path.removeprefix("*"),
     )
 
@@ -251,6 +255,13 @@ def _encoded(value: object) -> Message:
         return value
     assert isinstance(value, Mapping)
     return text_of(value)
+
+
+def _spoilt(sayings: tuple[Saying, ...]) -> Iterable[Template]:
+    """The messages that say a transcript, with values of wrong types in their slots."""
+    for number, saying in enumerate(sayings):
+        if issubclass(saying.event, Transcript) and not saying.aside:
+            yield spoil(saying.template, number)
 
 
 def _explain(

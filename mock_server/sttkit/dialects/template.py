@@ -19,6 +19,9 @@ from sttkit.events import ServerEvent, Word
 Template = object
 """JSON with slots: a mapping, a list, a `Slot`, an `Is`, or a value that is written as it is."""
 
+_MISFITS: tuple[object, ...] = (None, [7], {"a": 1}, True)
+"""No text, no number and no list of words."""
+
 Fields = dict[str, object]
 """Attributes of an event, by name; ``duration`` stands for the end of one that has a start."""
 
@@ -194,6 +197,20 @@ def match(template: Template, value: object) -> Fields | None:
         padded = [*items, *[None] * len(template)]
         return _match_all(zip(template, padded, strict=False))
     return {}
+
+
+def spoil(template: Template, number: int) -> Template:
+    """The message with values in its slots that belong in none; ``number`` chooses which."""
+    if isinstance(template, Slot):
+        return _MISFITS[number % len(_MISFITS)]
+    if isinstance(template, Is):
+        return template.value
+    if isinstance(template, Mapping):
+        parts = enumerate(template.items(), start=number)
+        return {key: spoil(part, turn) for turn, (key, part) in parts}
+    if isinstance(template, list):
+        return [spoil(part, number) for part in template]
+    return template
 
 
 def _match_all(pairs: Iterable[tuple[Template, object]]) -> Fields | None:

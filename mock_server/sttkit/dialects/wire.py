@@ -121,3 +121,10 @@ def _form_field(request: Request, name: str) -> bytes | None:
             payload = part.get_payload(decode=True)
             return payload if isinstance(payload, bytes) else b""
     return None
+
+
+def socket_url(request: Request, path: str) -> str:
+    """The WebSocket URL of ``path`` on the server that was asked, for a step before the session."""
+    host = request.headers.get("host", "localhost")
+    # With a port of its own it is a server on this machine, else the provider's name stands for it.
+    return f"{'ws' if ':' in host else 'wss'}://{host}{path}"

@@ -158,18 +158,23 @@ def _no_late_interim(run: Run, stream: Stream) -> Judgement:
 
 
 def _said_again(run: Run, stream: Stream, interim: Record, final: Record) -> bool:
-    """Whether the server itself said the interim after the final (it heard the audio twice)."""
+    """Whether the server itself said it after the final: it heard the audio twice, or sent the
+    final twice, of which a plugin may make both again.
+    """
     order = run.history.order
     words = set(words_of(text_of(interim)))
     since = order(final)
     for record in stream.sent:
         if record.data.get("event") == "final" and words <= set(words_of(text_of(record))):
             since = min(since, order(record))
-    return any(
-        record.data.get("event") == "interim"
-        and set(words_of(text_of(record))) == words
-        and order(record) > since
+    told = [
+        (record.data.get("event"), set(words_of(text_of(record))))
         for record in stream.sent
+        if order(record) > since
+    ]
+    return any(
+        (event == "interim" and said == words) or (event == "final" and words <= said)
+        for event, said in told
     )
 
 

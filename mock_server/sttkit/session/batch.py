@@ -99,6 +99,12 @@ class BatchExchange:
         if dialect.health is not None and request.path == dialect.health[0]:
             loading = engine is not None and not engine.is_loaded
             self._answer(200, dialect.health_loading if loading else dialect.health[1])
+        elif request.path in dialect.steps:
+            said = dialect.steps[request.path](request)
+            if isinstance(said, Refusal):
+                self._refuse(said.status, said.message)
+            else:
+                self._answer(200, said)
         elif dialect.batch is None or request.path not in dialect.batch.paths:
             self._refuse(404, f"nothing at {request.path}")
         elif request.method != "POST":

@@ -147,6 +147,13 @@ def the_server_may_hear_the_same_audio_twice() -> Run:
     return ended(tale.begins().interim("hello there").ends())
 
 
+@cases.passes("ORDER-4")
+def a_final_that_was_sent_twice_may_be_told_twice_with_its_interim() -> Run:
+    tale = heard().begins().interim("hello there").final("hello there")
+    tale.sent("final", "hello there").interim("hello there").final("hello there")
+    return ended(tale.ends())
+
+
 # --- ORDER-5 --------------------------------------------------------------------------------
 
 
