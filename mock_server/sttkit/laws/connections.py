@@ -204,6 +204,12 @@ class Connection:
         return next((r for r in self.of("fault") if r.data["id"] == "rfc"), None)
 
     @property
+    def hides_its_end(self) -> bool:
+        """Whether the server would not see it if the client closed it."""
+        fault = self.deaf_fault
+        return fault is not None and fault.data["id"] in ("half-open", "no-answer", "stop-reading")
+
+    @property
     def failure(self) -> Failure | None:
         """How it failed, unless the client had left before."""
         return self._end[0]

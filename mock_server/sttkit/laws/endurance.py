@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from sttkit.laws.budget import budget_of, surely_resets
-from sttkit.laws.judging import count, overall
+from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, inapplicable, passed, unexercised
 from sttkit.laws.streams import Stream
 
 ROUTINE_CLOSES = 20
 RECONNECTS = 50
+_ENDS = frozenset({"close-sent", "close-received", "eof", "lost"})
 _MARGIN = 5
 """So many more tasks or connections may be there because something is just going on."""
 
@@ -54,6 +56,9 @@ def reconnects_leave_nothing(run: Run) -> Judgement:
 
 
 def _leave_nothing(run: Run, stream: Stream) -> Judgement:
+    left_open = _left_open(run, stream)
+    if left_open is not None:
+        return left_open
     looks = stream.of("holding")
     late = [r for r in looks if r.data["sessions"] > RECONNECTS]
     early = [r for r in looks if r.data["sessions"] == 2]
@@ -65,6 +70,27 @@ def _leave_nothing(run: Run, stream: Stream) -> Judgement:
         if not more:
             return passed()
     return broken(expected, more, late[-1].at)
+
+
+def _left_open(run: Run, stream: Stream) -> Judgement | None:
+    """An attempt that came to nothing, and was not closed while the stream tried others.
+
+    One that got ready is another matter: it may be kept for later.
+    """
+    limit = run.options.timeout + run.limits.aclose
+    for attempt, following in pairwise(stream.connections):
+        accepted = attempt.records[0].data.get("outcome") == "accepted"
+        if not accepted or attempt.ready is not None or attempt.hides_its_end:
+            continue
+        gone = next((r.at for r in attempt.records if r.kind in _ENDS), run.history.end)
+        seen = gone - following.began
+        if seen > limit:
+            return broken(
+                f"an attempt that failed is closed within {secs(limit)} of the next",
+                f"it is open {secs(seen)} later",
+                following.began + limit,
+            )
+    return None
 
 
 def _more(before: Any, after: Any) -> str:

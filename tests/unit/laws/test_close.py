@@ -310,3 +310,30 @@ def test_a_leak_is_named():
 
     assert judgement.expected == "no more left after three streams than after one"
     assert judgement.observed == "2 more tasks: STT._metrics_task"
+
+
+# --- CLOSE-13 -------------------------------------------------------------------------------
+
+
+def never_greeted(*, closed: bool) -> Story:
+    """Two attempts in a row get no greeting; the first is closed then, or not."""
+    tale = story().stream().attempt().answered().fault("no-greeting", "greeting").later(9.5).error()
+    if closed:
+        tale.left("abort")
+    tale.later(0.1).attempt().answered().fault("no-greeting", "greeting").later(20).error()
+    return tale
+
+
+@cases.skips("CLOSE-13")
+def an_attempt_that_failed_is_closed() -> Run:
+    return never_greeted(closed=True).shut().run()
+
+
+@cases.fails("CLOSE-13")
+def an_attempt_that_failed_stays_open() -> Run:
+    return never_greeted(closed=False).shut().run()
+
+
+@cases.skips("CLOSE-13")
+def an_attempt_that_was_refused_has_nothing_to_close() -> Run:
+    return story().stream().refused().error().later(30).refused().later(30).error().shut().run()
