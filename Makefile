@@ -61,8 +61,8 @@ format: $(READY) ## rewrite the code as `make style` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## run the benchmarks
-	$(BIN)/python -m benchmarks
+bench: $(READY) ## run the benchmarks, five minutes (BENCH="server_cost check_plan" runs some)
+	$(BIN)/python -m benchmarks $(BENCH)
 
 speech: $(ENGINE) ## make cassettes/speech anew (needs espeak-ng: apt-get install espeak-ng)
 	$(BIN)/python tools/make_speech.py
@@ -78,7 +78,7 @@ constraints: ## resolve constraints.txt anew, for all supported versions of Pyth
 		--custom-compile-command 'make constraints' --output-file constraints.txt
 
 clean: ## remove what the other targets made, .venv included
-	rm -rf build dist htmlcov .coverage .coverage.* .import_linter_cache
+	rm -rf build dist htmlcov .coverage .coverage.* .import_linter_cache .venv-peers
 	find . -type d \( -name .git -o -path './.venv*' \) -prune -o -type d \( -name __pycache__ \
 		-o -name .hypothesis -o -name .mypy_cache -o -name .pytest_cache -o -name .ruff_cache \) \
 		-prune -exec rm -rf {} +

@@ -32,7 +32,7 @@ class Found:
 def rows() -> Iterator[Row]:
     """The fake server, then the echo server."""
     for subject, named, goal in (
-        ("fake", "fake server, journal on", ">= 500"),
+        ("fake", "fake server, journal on and bounded", ">= 500"),
         ("echo", "bare websockets echo server", ""),
     ):
         found = search(subject)

@@ -149,7 +149,8 @@ class Shell(asyncio.Protocol):
         if transport is None:
             return
         if isinstance(action, Send):
-            transport.write(action.data)
+            if not transport.is_closing():  # else asyncio warns, once for each after the fifth
+                transport.write(action.data)
         elif isinstance(action, Drop):
             transport.close()
         elif isinstance(action, Reset):
