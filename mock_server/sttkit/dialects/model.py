@@ -56,9 +56,11 @@ class Opening:
     sample_rate: int = 16000
 
 
-@dataclass(frozen=True)
+@dataclass
 class View:
-    """What the session tells a dialect about itself.
+    """What the session tells a dialect about itself; the session alone changes it.
+
+    Not frozen: it changes with every message, fifty times a second.
 
     Attributes:
         session_id: unique per session, deterministic.

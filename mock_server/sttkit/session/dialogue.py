@@ -171,8 +171,8 @@ class Dialogue:
 
     def _count(self, size: int) -> None:
         """Audio of so many bytes arrived."""
-        unflushed = self._view.unflushed_s + size / 2 / self._rate
-        self._view = replace(self._view, unflushed_s=unflushed, chunk_bytes=size)
+        self._view.unflushed_s += size / 2 / self._rate
+        self._view.chunk_bytes = size
 
     def _configure(self, config: Config) -> None:
         first = not self._config
@@ -190,7 +190,7 @@ class Dialogue:
         faults = self.reach(Point.FLUSH)
         if self._apply_endings(faults):
             return
-        self._view = replace(self._view, unflushed_s=0.0)
+        self._view.unflushed_s = 0.0
         self._say_message(Said(Acknowledged("flush")), [])
         self._ear.flush()
 
@@ -258,7 +258,7 @@ class Dialogue:
         event = said.event
         if isinstance(event, SpeechStarted):
             self._interims = 0
-            self._view = replace(self._view, utterance=self._utterances)
+            self._view.utterance = self._utterances
             self._utterances += 1
         point: Point | None = None
         n = 0
@@ -278,13 +278,11 @@ class Dialogue:
         """Send what says ``said``, edited by the faults that sit at it."""
         messages = self._dialect.write(self._with_bad_times(said.event), self._view)
         if isinstance(said.event, Transcript):
-            told = said.event.text if isinstance(said.event, Interim) else ""
-            self._view = replace(self._view, said=told)
+            self._view.said = said.event.text if isinstance(said.event, Interim) else ""
         if not messages:  # the provider has none for this; an edit waits for its next one
             self._pending_edits.extend(fault for fault in faults if fault.id in _EDITS)
             return
-        view = self._view
-        self._view = View(view.session_id, view.config, view.sequence + 1)
+        self._view.sequence += 1
         facts = _noted(said)
         if after_end:
             facts["after_end"] = True
