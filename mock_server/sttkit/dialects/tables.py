@@ -22,7 +22,7 @@ from sttkit.dialects.model import (
     Request,
     View,
 )
-from sttkit.dialects.template import Template, fill, match, spoil
+from sttkit.dialects.template import Filler, Template, filler, match, spoil
 from sttkit.dialects.wire import base64_of, flat, object_of, sample_rate_of, text_of
 from sttkit.events import (
     Audio,
@@ -151,13 +151,14 @@ def from_tables(
     def rate_of(config: Mapping[str, object]) -> int:
         return sample_rate_of(config.get(rate)) or default_rate or 16000
 
+    written = [(saying, filler(saying.template)) for saying in sayings]
     return Dialect(
         name=name,
         source=source,
         host=host,
         open=lambda request: _open(door, request, rate, default_rate),
         read=lambda message, view: _read(ears, message, view),
-        write=lambda event, view: _write(sayings, event, view),
+        write=lambda event, view: _write(written, event, view),
         explain=lambda message: _explain(sayings, aliases or {}, errors, message),
         http_error=http_error,
         errors=errors,
@@ -240,10 +241,10 @@ def _inside(value: object, dotted: str) -> object:
     return value
 
 
-def _write(sayings: tuple[Saying, ...], event: ServerEvent, view: View) -> list[Message]:
+def _write(written: list[tuple[Saying, Filler]], event: ServerEvent, view: View) -> list[Message]:
     return [
-        _encoded(fill(saying.template, piece, view))
-        for saying in sayings
+        _encoded(put(piece, view))
+        for saying, put in written
         if saying.event is type(event) and saying.when(event, view)
         for piece in saying.each(event)
     ]

@@ -1,6 +1,6 @@
 """Message templates: one datum says both how a message is written and how it is understood.
 
-A template is a JSON value with slots. `fill` puts an event into the slots; `match` takes it out
+A template is a JSON value with slots. `filler` puts events into the slots; `match` takes them out
 again, if the message is of this kind: if every `Is` in the template finds its value. So the two
 halves of a codec cannot drift apart.
 
@@ -21,6 +21,9 @@ Template = object
 
 _MISFITS: tuple[object, ...] = (None, [7], {"a": 1}, True)
 """No text, no number and no list of words."""
+
+Filler = Callable[[ServerEvent, View], object]
+"""Makes the value in a place of a message that says an event."""
 
 Fields = dict[str, object]
 """Attributes of an event, by name; ``duration`` stands for the end of one that has a start."""
@@ -46,7 +49,7 @@ class Slot:
         take: what the value there says of the event; anything may be there, or None.
     """
 
-    put: Callable[[ServerEvent, View], object]
+    put: Filler
     take: Callable[[object], Fields] = _nothing
 
 
@@ -169,17 +172,19 @@ def asked(key: str, default: str) -> Slot:
 # --- both halves --------------------------------------------------------------------------------
 
 
-def fill(template: Template, event: ServerEvent, view: View) -> object:
-    """The message that says ``event``."""
+def filler(template: Template) -> Filler:
+    """What makes the messages that say events; to be made once, since they are many."""
     if isinstance(template, Slot):
-        return template.put(event, view)
+        return template.put
     if isinstance(template, Is):
-        return template.value
+        return filler(template.value)
     if isinstance(template, Mapping):
-        return {key: fill(part, event, view) for key, part in template.items()}
+        entries = [(key, filler(part)) for key, part in template.items()]
+        return lambda event, view: {key: put(event, view) for key, put in entries}
     if isinstance(template, list):
-        return [fill(part, event, view) for part in template]
-    return template
+        parts = [filler(part) for part in template]
+        return lambda event, view: [put(event, view) for put in parts]
+    return lambda event, view: template
 
 
 def match(template: Template, value: object) -> Fields | None:
