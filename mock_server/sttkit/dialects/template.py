@@ -116,12 +116,13 @@ def words(
 
     def put(event: ServerEvent, view: View) -> object:
         said: Sequence[Word] = getattr(event, "words", ())
+        share = {confidence: _of(event, "confidence")} if confidence else {}
         return [
             {
                 word: one.text,
                 start: _in_units(one.start, per_s),
                 end: _in_units(one.end, per_s),
-                **({confidence: _of(event, "confidence")} if confidence else {}),
+                **share,
                 **more(one),
             }
             for one in said
