@@ -22,9 +22,8 @@ from sttkit.conformance.check import check
 from sttkit.conformance.options import CheckOptions
 from sttkit.faults import Family
 from sttkit.laws import ALL_LAWS, Verdict, judge
-from sttkit.scripting.model import ACTIONS
 from sttkit.scripting.yaml import parse_script
-from sttkit.strategies import SEARCHING, assert_holds, scripts, speeches
+from sttkit.strategies import IN_A_CALL, SEARCHING, assert_holds, scripts, speeches
 from sttkit.targets import load_target
 from sttkit.worlds.simulated import play
 
@@ -71,7 +70,7 @@ def test_no_fault_makes_the_reference_plugin_break_a_must(said):
 
 
 @few
-@given(scripts(max_faults=4, max_steps=3, actions=tuple(ACTIONS)))
+@given(scripts(max_faults=4, max_steps=3, actions=IN_A_CALL))
 def test_nothing_that_an_application_does_meanwhile_does_either(said):
     assert_holds("custom_stt", said)
 

@@ -27,7 +27,15 @@ from sttkit.faults import CATALOGUE, Family, Fault, FaultKind, Placed, Point
 from sttkit.faults.placing import Connection
 from sttkit.scripting.model import ACTIONS, Cue, Network, Script, Step
 
-__all__ = ["STREAMING", "client_steps", "invent", "placed_faults", "scripts", "speeches"]
+__all__ = [
+    "IN_A_CALL",
+    "STREAMING",
+    "client_steps",
+    "invent",
+    "placed_faults",
+    "scripts",
+    "speeches",
+]
 
 STREAMING = (Family.ENDING, Family.CONNECTING, Family.MESSAGES, Family.TIME, Family.BYTES)
 """The families of faults of a stream, in the order they shrink to."""
@@ -56,6 +64,8 @@ _AT_ONCE = ("end-at-once", "second-stream", "new-stream-after", "input", "stereo
 _LAST = ("end", "aclose", "aclose-twice", "cancel-consumer", "end-at-once", "close-http-session")
 """Actions after which the application has nothing more to say."""
 _TALKING = tuple(action for action in ACTIONS if action not in (*_LAST, *_AT_ONCE))
+IN_A_CALL = tuple(action for action in ACTIONS if action not in ("input", "stereo", "long-call"))
+"""All that an application may do at any moment of a usual call: no hours of it, no other audio."""
 
 
 @st.composite
