@@ -3,11 +3,14 @@
 #
 #   make check                          make test PYTEST_N=8
 #   make test PYTHON=python3.13 VENV=.venv-3.13
+#   make soak SOAK=500 SOAK_SEED=7
 
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_N ?= 4
 PYTEST_ARGS ?=
+SOAK ?= 10000
+SOAK_SEED ?= 0
 
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
@@ -67,6 +70,9 @@ bench: $(READY) ## run the benchmarks, five minutes (BENCH="server_cost check_pl
 speech: $(ENGINE) ## make cassettes/speech anew (needs espeak-ng: apt-get install espeak-ng)
 	$(BIN)/python tools/make_speech.py
 	git diff --stat -- cassettes/speech
+
+soak: $(READY) ## SOAK made-up scripts on the reference plugin, without one false alarm
+	$(BIN)/sttkit check custom_stt --case none@idle --examples $(SOAK) --seed $(SOAK_SEED)
 
 install: $(READY) ## only set up .venv
 

@@ -14,6 +14,7 @@ BENCHMARKS = (
     "simulated_call",
     "simulated_memory",
     "check_plan",
+    "search",
 )
 
 

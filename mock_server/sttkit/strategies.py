@@ -8,9 +8,9 @@
     def test_no_two_faults_break_the_contract(script):
         assert_holds("my_plugin:build", script)
 
-Hypothesis makes scripts up, `assert_holds` plays each in virtual time and asserts the laws, and what
-fails is shrunk: fewer faults first. The failure prints the script as YAML, as Python and as one line
-for a shell. Nothing else is needed: no fixture, no event loop, no marker.
+Hypothesis makes scripts up, `assert_holds` plays each in virtual time and asserts the laws, and
+what fails is shrunk: fewer faults first. The failure prints the script as YAML, as Python and as
+one line for a shell. Nothing else is needed: no fixture, no event loop, no marker.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from sttkit.conformance.holding import assert_holds
 from sttkit.conformance.inventing import (
+    IN_A_CALL,
     STREAMING,
     client_steps,
     placed_faults,
@@ -35,6 +36,7 @@ SEARCHING = settings(
 """Hypothesis' settings for runs that take longer than the examples it was made for."""
 
 __all__ = [
+    "IN_A_CALL",
     "SEARCHING",
     "STREAMING",
     "assert_holds",

@@ -3,57 +3,57 @@
 A usual run has the same examples each time. More, and new ones:
 
     STTKIT_EXAMPLES=2000 pytest tests/property/test_reference_plugin.py
+    make soak
 
-A failure prints the shrunk script, as YAML for ``sttkit run`` and as Python for a test.
+A failure prints the shrunk script as YAML, as Python and as a line for a shell.
 """
 
 from __future__ import annotations
 
 import os
+import textwrap
 from dataclasses import replace
 
-from hypothesis import HealthCheck, Phase, example, given, note, settings
+import pytest
+from hypothesis import example, given, settings
 
-from sttkit import Script, faults, script, speech
-from sttkit.conformance.timeline import timeline
+from sttkit import faults, script, speech
+from sttkit.conformance.check import check
+from sttkit.conformance.options import CheckOptions
 from sttkit.faults import Family
 from sttkit.laws import ALL_LAWS, Verdict, judge
-from sttkit.scripting.python import python_of
-from sttkit.scripting.yaml import dump_script
-from sttkit.strategies import scripts, speeches
+from sttkit.scripting.yaml import parse_script
+from sttkit.strategies import IN_A_CALL, SEARCHING, assert_holds, scripts, speeches
 from sttkit.targets import load_target
 from sttkit.worlds.simulated import play
 
 EXAMPLES = int(os.environ.get("STTKIT_EXAMPLES", "0"))
+SOAKED = 300
+"""Searched scripts of the small soak that runs with the tests."""
 
 MUST = [law for law in ALL_LAWS if law.level == "must"]
 
 few = settings(
+    SEARCHING,
     max_examples=EXAMPLES or 60,
     derandomize=not EXAMPLES,
     database=None,
-    deadline=None,
-    # Explaining costs as many runs again as shrinking does.
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )
 
 
-def assert_no_must_is_broken(said: Script) -> None:
-    note(f"as YAML, for `sttkit run`:\n\n{dump_script(said)}")
-    note(f"as Python:\n\n{python_of(said)}\n")
-    played = play(load_target("custom_stt"), said)
-    # It is known to announce speech, so that silence about it counts.
-    run = replace(played.run, subject=replace(played.run.subject, start_in_health=True))
-    broken = {
-        law_id: judgement
-        for law_id, judgement in judge(run, MUST).items()
-        if judgement.verdict is Verdict.FAIL
-    }
-    if broken:
-        note(timeline(played.trace.records))
-    assert not broken
+def assert_no_must_is_broken(said):
+    assert_holds("custom_stt", said)
+    # The reference plugin and the framework's probe are both sound: nothing is excused by either.
+    for name in ("custom_stt", "framework_probe"):
+        run = play(load_target(name), said).run
+        run = replace(run, subject=replace(run.subject, start_in_health=True))
+        broken = {
+            law_id: judgement
+            for law_id, judgement in judge(run, MUST).items()
+            if judgement.verdict is Verdict.FAIL
+        }
+        assert not broken, name
 
 
 @few
@@ -66,7 +66,13 @@ def assert_no_must_is_broken(said: Script) -> None:
 )
 @example(script(speech("hello there"), faults.reset(at="mid-utterance")))
 def test_no_fault_makes_the_reference_plugin_break_a_must(said):
-    assert_no_must_is_broken(said)
+    assert_holds("custom_stt", said)
+
+
+@few
+@given(scripts(max_faults=4, max_steps=3, actions=IN_A_CALL))
+def test_nothing_that_an_application_does_meanwhile_does_either(said):
+    assert_holds("custom_stt", said)
 
 
 @settings(few, max_examples=EXAMPLES or 20)
@@ -79,7 +85,14 @@ def test_no_fault_makes_the_reference_plugin_break_a_must(said):
     ).filter(lambda said: bool(said.faults))
 )
 def test_no_fault_of_a_batch_request_does_either(said):
-    assert_no_must_is_broken(said)
+    assert_holds("custom_stt", said)
+
+
+def test_a_small_soak_raises_no_false_alarm():
+    options = CheckOptions(("custom_stt",), cases=("none@idle",), examples=SOAKED, seed=1)
+    (target,) = check(options).targets
+    assert target.examples == SOAKED
+    assert target.findings == ()
 
 
 def test_a_plugin_that_never_reconnects_does_not_get_through():
@@ -87,3 +100,70 @@ def test_a_plugin_that_never_reconnects_does_not_get_through():
     said = script(speech("hello there"), faults.reset(at="mid-utterance"))
     verdicts = judge(play(target, said).run, MUST)
     assert Verdict.FAIL in [verdicts[law].verdict for law in ("LIVE-1", "RETRY-1")]
+
+
+# --- found by searches, each a false alarm once (one was a bug of the reference plugin) ---------------
+
+FOUND = {
+    # The plugin opened another session for new options when there was no audio left for it.
+    "no session for nothing": """
+        {sttkit: 1, speech: [{say: hello}], client: [
+         {at: {point: mid-utterance}, do: update-options}, {at: {point: mid-utterance}, do: end}]}""",
+    "an attempt under way when the HTTP session is closed": """
+        {sttkit: 1, speech: [{say: friend}], client: [{do: close-http-session}]}""",
+    "a violation after the end of input": """
+        {sttkit: 1, speech: [{say: friend}], client: [{do: end-at-once}],
+         faults: [{fault: rfc, violation: rsv-bits, at: mid-utterance}]}""",
+    "a sibling whose own server is mute": """
+        {sttkit: 1, speech: [{say: are}], client: [{do: second-stream}],
+         faults: [{fault: mute-after-end, at: after-end}]}""",
+    "siblings whose servers both break the protocol": """
+        {sttkit: 1, speech: [{say: there}], client: [{do: second-stream}], faults: [
+         {fault: rfc, violation: rsv-bits, at: mid-utterance},
+         {fault: rfc, violation: rsv-bits, at: mid-utterance}]}""",
+    "a narrow line with a backlog": """
+        {sttkit: 1, speech: [{say: hello}], faults: [
+         {fault: bandwidth, rate: 4, at: upgraded}, {fault: nested, at: greeting}]}""",
+    "a megabyte byte by byte": """
+        {sttkit: 1, speech: [{say: hello}], faults: [
+         {fault: fragment, bytes: 1, at: upgraded}, {fault: huge, at: mid-utterance}]}""",
+    "a stream that is closed in the instant of a failure": """
+        {sttkit: 1, speech: [{say: hello}], client: [{at: {audio_s: 0.1}, do: aclose}],
+         faults: [{fault: close, code: 1011, at: upgraded}]}""",
+    "a stream that is closed twice in the instant of a failure": """
+        {sttkit: 1, speech: [{say: friend}], client: [{at: {audio_s: 0.1}, do: aclose-twice}],
+         faults: [{fault: http, status: 503, at: backoff}]}""",
+    "a stream that is closed before its session is up": """
+        {sttkit: 1, speech: [{say: hello}], client: [{do: burst}, {do: aclose}]}""",
+    "a burst right before the stream is closed": """
+        {sttkit: 1, speech: [{say: you}], client: [
+         {at: {audio_s: 0.2}, do: block-loop}, {at: {audio_s: 0.2}, do: cancel-consumer}],
+         faults: [{fault: jitter, seconds: 0.1, at: upgraded}]}""",
+    "a burst right before the line breaks": """
+        {sttkit: 1, speech: [{pause: 0.8}], client: [{at: {audio_s: 1.1}, do: block-loop}],
+         faults: [{fault: cut, at: mid-utterance, connection: each}],
+         network: {latency: 0.03, jitter: 0.01}}""",
+    "a refused attempt of one of two streams": """
+        {sttkit: 1, speech: [{say: good}], client: [{do: second-stream}, {do: end-at-once}],
+         faults: [{fault: http, status: 400, at: connecting}]}""",
+    "a reconnect of one of two streams that carries no audio": """
+        {sttkit: 1, speech: [{say: there}], client: [{do: second-stream}], faults: [
+         {fault: half-close, at: mid-utterance},
+         {fault: provider-error, error: bad_request, at: before-audio}]}""",
+    "an error message behind a violation": """
+        {sttkit: 1, speech: [{say: hello}], faults: [
+         {fault: rfc, violation: rsv-bits, at: mid-utterance},
+         {fault: provider-error, error: overloaded, at: mid-utterance}]}""",
+    "an error message after the end of input": """
+        {sttkit: 1, speech: [{say: hello}], client: [{do: end}],
+         faults: [{fault: provider-error, error: overloaded, at: before-audio}]}""",
+    "a final while the application blocks the loop": """
+        {sttkit: 1, speech: [{say: friend}], client: [
+         {at: {point: after-final}, do: block-loop}, {at: {point: after-final}, do: aclose-twice}],
+         network: {latency: 0.03, jitter: 0.01}}""",
+}
+
+
+@pytest.mark.parametrize("found", FOUND)
+def test_what_a_search_once_raised_a_false_alarm_about(found):
+    assert_no_must_is_broken(parse_script(textwrap.dedent(FOUND[found]).strip()))

@@ -178,7 +178,8 @@ def test_installed_packages_add_targets_by_entry_points(monkeypatch):
 
     entry = EntryPoint("theirs", "sttkit.targets.framework_probe:TARGET", "sttkit.targets")
     broken = EntryPoint("gone", "no_such_module_here:TARGET", "sttkit.targets")
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry, broken])
+    installed = {found.name: found for found in (entry, broken)}
+    monkeypatch.setattr("sttkit.targets._entry_points", lambda: installed)
     assert target_names()[-2:] == ("gone", "theirs")
     assert load_target("theirs").name == "framework_probe"
     with pytest.raises(UsageError, match="target gone: there is no module"):

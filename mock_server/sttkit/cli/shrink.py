@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not broken:
         if arguments.law:
             raise UsageError(
-                f"{target.name} does not break {' or '.join(law.id for law in laws)} in this script",
+                f"{target.name} does not break {' or '.join(law.id for law in laws)} in it",
                 where=_place(arguments.script),
                 hint="see what it does: "
                 + shlex.join(["sttkit", "run", arguments.script, arguments.target]),

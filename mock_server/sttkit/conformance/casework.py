@@ -361,7 +361,7 @@ def _shrunk(job: ShrinkJob) -> Smallest:
     most_runs = MOST_RUNS if job.world == "simulated" else LOOPBACK_RUNS
     smallest = shrink(parse_script(job.script), still, most_runs=most_runs).script
     if smallest.faults and len(smallest.faults) <= MOST_FAULTS:
-        case = Case(smallest.faults, tuple(step.do for step in smallest.client))
+        case = Case(smallest.faults, tuple(str(step) for step in smallest.client))
         if still(case.script(seed=job.seed)):
             return Smallest(case.id)
     return Smallest(line_of(smallest))

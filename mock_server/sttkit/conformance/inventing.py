@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -26,7 +27,15 @@ from sttkit.faults import CATALOGUE, Family, Fault, FaultKind, Placed, Point
 from sttkit.faults.placing import Connection
 from sttkit.scripting.model import ACTIONS, Cue, Network, Script, Step
 
-__all__ = ["STREAMING", "client_steps", "invent", "placed_faults", "scripts", "speeches"]
+__all__ = [
+    "IN_A_CALL",
+    "STREAMING",
+    "client_steps",
+    "invent",
+    "placed_faults",
+    "scripts",
+    "speeches",
+]
 
 STREAMING = (Family.ENDING, Family.CONNECTING, Family.MESSAGES, Family.TIME, Family.BYTES)
 """The families of faults of a stream, in the order they shrink to."""
@@ -55,6 +64,8 @@ _AT_ONCE = ("end-at-once", "second-stream", "new-stream-after", "input", "stereo
 _LAST = ("end", "aclose", "aclose-twice", "cancel-consumer", "end-at-once", "close-http-session")
 """Actions after which the application has nothing more to say."""
 _TALKING = tuple(action for action in ACTIONS if action not in (*_LAST, *_AT_ONCE))
+IN_A_CALL = tuple(action for action in ACTIONS if action not in ("input", "stereo", "long-call"))
+"""All that an application may do at any moment of a usual call: no hours of it, no other audio."""
 
 
 @st.composite
@@ -104,7 +115,7 @@ def placed_faults(
         UsageError: no fault is left, or an id does not exist.
     """
     spoken = load_dialect(dialect or DEFAULT_DIALECT)
-    every_kind = _variants(spoken, tuple(families), points, exclude)
+    every_kind = _variants(spoken.name, tuple(families), frozenset(points), frozenset(exclude))
     variants = draw(st.sampled_from(every_kind))
     # As many choices for each kind: so one kind can be shrunk to another and keep what follows.
     variant = draw(st.integers(0, _MANY)) % len(variants)
@@ -216,15 +227,17 @@ def invent(source: st.SearchStrategy[Script], count: int, *, seed: int) -> tuple
 # --- what makes sense -------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=32)
 def _variants(
-    dialect: Dialect,
+    dialect_name: str,
     families: tuple[Family, ...],
-    points: Collection[Point],
-    exclude: Collection[str],
+    points: frozenset[Point],
+    exclude: frozenset[str],
 ) -> list[list[Placed]]:
     """The faults to choose from: for each kind, its placements, the plainest first."""
+    dialect = load_dialect(dialect_name)
     known = [kind.id for kind in CATALOGUE]
-    for fault_id in exclude:
+    for fault_id in sorted(exclude):
         if fault_id not in known:
             raise unknown_name("fault", fault_id, known)
     left_out = {"none", *_NEEDS_TLS, *exclude}
@@ -233,7 +246,7 @@ def _variants(
     if not dialect.errors:
         left_out.add("provider-error")
     wanted = [kind for kind in CATALOGUE if kind.family in families and kind.id not in left_out]
-    allowed = frozenset(points) - _absent(dialect)
+    allowed = points - _absent(dialect)
     found = [
         list(_placements(kind, dialect, allowed))
         for kind in sorted(wanted, key=lambda kind: families.index(kind.family))

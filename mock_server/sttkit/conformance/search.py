@@ -16,7 +16,7 @@ from sttkit.conformance.casework import Outcome, Survey, speech_of
 from sttkit.conformance.options import CheckOptions
 from sttkit.conformance.result import Owner
 from sttkit.errors import UsageError
-from sttkit.scripting.model import ACTIONS, Script
+from sttkit.scripting.model import Script
 from sttkit.scripting.yaml import line_of, parse_script
 
 if TYPE_CHECKING:
@@ -103,11 +103,11 @@ def _source(survey: Survey, options: CheckOptions) -> SearchStrategy[Script]:
             where="--examples",
             hint="pip install 'sttkit[pytest]'",
         ) from None
-    from sttkit.conformance.inventing import scripts
+    from sttkit.conformance.inventing import IN_A_CALL, scripts
     from sttkit.faults import Family
 
     dialect = survey.dialect
-    actions = [action for action in ACTIONS if survey.updates or action != "update-options"]
+    actions = [action for action in IN_A_CALL if survey.updates or action != "update-options"]
     said = st.just(speech_of(options.speech)) if options.speech is not None else None
     streams = scripts(max_faults=4, max_steps=3, dialect=dialect, actions=actions, said=said)
     if not survey.batch:

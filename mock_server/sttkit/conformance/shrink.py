@@ -124,6 +124,8 @@ def _plainer_fault(placed: Placed) -> Iterator[Placed]:
 
 def _plainer_step(step: Step) -> Iterator[Step]:
     cue = step.at
+    if step.param is not None:
+        yield replace(step, param=None)
     if cue != Cue():
         yield replace(step, at=Cue())
     if cue.point is not None:

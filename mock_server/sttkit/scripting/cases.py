@@ -62,7 +62,7 @@ def case_of(script: Script) -> Case | None:
     """The case that is short for ``script``, whatever its dialect; None if there is none."""
     if not 1 <= len(script.faults) <= MOST_FAULTS:
         return None
-    case = Case(script.faults, tuple(step.do for step in script.client))
+    case = Case(script.faults, tuple(str(step) for step in script.client))
     meant = case.script(seed=script.seed)
     return case if meant == replace(script, dialect=None) else None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 from importlib import metadata
 
 from sttkit.errors import UsageError, unknown_name
@@ -67,11 +68,14 @@ def load_target(spec: str, *, dialect: str | None = None) -> Target:
     )
 
 
+@cache
 def _built_in() -> tuple[str, ...]:
     return tuple(
         sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in _NOT_TARGETS)
     )
 
 
+@cache
 def _entry_points() -> dict[str, metadata.EntryPoint]:
+    # Looking through all that is installed takes milliseconds, and a search asks for each run.
     return {entry.name: entry for entry in metadata.entry_points(group="sttkit.targets")}
