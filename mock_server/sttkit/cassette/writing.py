@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
 
+from sttkit.cassette.anonymous import noise_like, with_audio
 from sttkit.cassette.ear import Ear
 from sttkit.cassette.format import MAX_INTERACTIONS, carried, line_of
 from sttkit.cassette.model import (
@@ -199,8 +200,9 @@ class InteractionWriter:
         opcode = "text" if isinstance(data, str) else "binary"
         payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         frames = tuple(frames) if len(frames) > 1 else ()
-        if side == "client" and isinstance(self._ear.hear(data), HeardAudio) and payload:
-            self._audio(at_us, opcode, payload, frames)
+        event = self._ear.hear(data) if side == "client" else None
+        if isinstance(event, HeardAudio) and payload:
+            self._audio(at_us, data, payload, event.pcm, frames)
             return
         fields = self._carried(payload, text=isinstance(data, str))
         self._put(Message, at_us, side=side, opcode=opcode, frames=frames, **fields)
@@ -236,10 +238,12 @@ class InteractionWriter:
         if run is not None:
             self._writer.write(run.entry(self.number))
 
-    def _audio(self, at_us: int, opcode: str, payload: bytes, frames: tuple[int, ...]) -> None:
-        offset: int | UnsetType = UNSET
-        if self._writer.header.audio != "dropped":
-            offset = self._writer.put_aside(payload)
+    def _audio(
+        self, at_us: int, data: Payload, payload: bytes, pcm: bytes, frames: tuple[int, ...]
+    ) -> None:
+        kept = self._kept(data, payload, pcm)
+        offset: int | UnsetType = UNSET if kept is None else self._writer.put_aside(kept)
+        opcode = "text" if isinstance(data, str) else "binary"
         run = self._run
         if run is None or frames or not run.takes(at_us, opcode, offset):
             self.settle()
@@ -247,6 +251,17 @@ class InteractionWriter:
         run.add(at_us, len(payload), self._ear.position_us)
         if frames:
             self.settle()
+
+    def _kept(self, data: Payload, payload: bytes, pcm: bytes) -> bytes | None:
+        """What is kept of a message of audio; None if nothing is."""
+        policy = self._writer.header.audio
+        if policy == "kept":
+            return payload
+        if policy == "dropped":
+            return None
+        noise = noise_like(pcm, self._ear.sample_rate, seed=self._ear.position_us)
+        made = with_audio(data, pcm, noise)
+        return made.encode() if isinstance(made, str) else made
 
     def _carried(self, data: bytes, *, text: bool) -> dict[str, object]:
         return carried(data, text=text, put_aside=self._writer.put_aside)
@@ -279,9 +294,12 @@ class _Run:
             opcode == self._opcode
             and at_us - self._at_us < RUN_US
             and len(self._sizes) < RUN_MESSAGES
-            # Another interaction may have put something in between.
-            and (isinstance(self._offset, UnsetType) or offset == self._offset + self._bytes)
+            and offset == self._next_offset  # another interaction may have come in between
         )
+
+    @property
+    def _next_offset(self) -> int | UnsetType:
+        return UNSET if isinstance(self._offset, UnsetType) else self._offset + self._bytes
 
     def add(self, at_us: int, size: int, position_us: int) -> None:
         """One message more."""
