@@ -8,8 +8,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sttkit.cassette.anonymous import noise_like, with_audio
-from sttkit.cassette.ear import Ear
 from sttkit.cassette.format import line_of
+from sttkit.cassette.meter import Meter
 from sttkit.cassette.model import (
     AnyEntry,
     Audio,
@@ -57,40 +57,40 @@ class _Remaker:
         self._redactor = redactor
         self._audio = audio
         self._dialect = dialect_of(cassette.header.dialect, cassette.header.sample_rate)
-        self._ears: dict[int, Ear] = {}
+        self._meters: dict[int, Meter] = {}
         self.blob = bytearray()
 
     def entry(self, entry: AnyEntry) -> AnyEntry:
-        ear = self._ears.setdefault(entry.interaction, Ear(self._dialect))
+        meter = self._meters.setdefault(entry.interaction, Meter(self._dialect))
         if isinstance(entry, Request):
-            ear.knock(dialect_request(entry))
+            meter.knock(dialect_request(entry))
         if isinstance(entry, Audio):
-            return self._run(entry, ear)
+            return self._run(entry, meter)
         if isinstance(entry, Carrier) and not isinstance(entry.blob, UnsetType):
             return self._aside(entry)
         if isinstance(entry, Message) and entry.side == "client" and entry.opcode == "text":
             data = self._cassette.data_of(entry)
             if data is not None:
-                ear.hear(data.decode())
+                meter.hear(data.decode())
         return self._redactor.entry(entry)
 
-    def _run(self, run: Audio, ear: Ear) -> AnyEntry:
+    def _run(self, run: Audio, meter: Meter) -> AnyEntry:
         payloads = self._cassette.audio_of(run)
         if self._audio == "drop" or payloads is None:
             return msgspec.structs.replace(run, offset=UNSET)
         if self._audio == "replace":
-            replaced = [self._noise(payload, run, ear) for payload in payloads]
+            replaced = [self._noise(payload, run, meter) for payload in payloads]
             payloads = tuple(one for one in replaced if one is not None)
             if len(payloads) < len(replaced):
                 return msgspec.structs.replace(run, offset=UNSET)
         return msgspec.structs.replace(run, offset=self._put(b"".join(payloads)))
 
-    def _noise(self, payload: bytes, run: Audio, ear: Ear) -> bytes | None:
+    def _noise(self, payload: bytes, run: Audio, meter: Meter) -> bytes | None:
         message = payload.decode() if run.opcode == "text" else payload
-        event = ear.hear(message)
+        event = meter.hear(message)
         if not isinstance(event, HeardAudio):
             return None
-        noise = noise_like(event.pcm, ear.sample_rate, seed=len(self.blob) + ear.position_us)
+        noise = noise_like(event.pcm, meter.sample_rate, seed=len(self.blob) + meter.position_us)
         made = with_audio(message, event.pcm, noise)
         return made.encode() if isinstance(made, str) else made
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from sttkit.cassette.ear import Ear
 from sttkit.cassette.matching import Rules
+from sttkit.cassette.meter import Meter
 from sttkit.cassette.model import (
     AnyEntry,
     Audio,
@@ -278,9 +278,9 @@ class _Compiler:
     def __init__(self, cassette: Cassette, dialect: Dialect, request: Request | None) -> None:
         self._cassette = cassette
         self._dialect = dialect
-        self._ear = Ear(dialect)
+        self._meter = Meter(dialect)
         if request is not None:
-            self._ear.knock(dialect_request(request))
+            self._meter.knock(dialect_request(request))
         self._cause_us = 0
         self._ended = False
         self._client_closed = False
@@ -310,7 +310,7 @@ class _Compiler:
         if isinstance(entry, Message):
             data = _data(self._cassette, entry, place)
             payload: Payload = data.decode() if entry.opcode == "text" else data
-            event = self._ear.hear(payload)
+            event = self._meter.hear(payload)
             what = word_of(event)
             if what is None:
                 return

@@ -23,8 +23,8 @@ from typing import Any, Protocol
 from msgspec import UNSET, UnsetType
 
 from sttkit.cassette.anonymous import noise_like, with_audio
-from sttkit.cassette.ear import Ear
 from sttkit.cassette.format import MAX_INTERACTIONS, carried, line_of
+from sttkit.cassette.meter import Meter
 from sttkit.cassette.model import (
     AnyEntry,
     Audio,
@@ -160,14 +160,14 @@ class InteractionWriter:
     def __init__(self, writer: CassetteWriter, number: int) -> None:
         self.number = number
         self._writer = writer
-        self._ear = Ear(writer.dialect)
+        self._meter = Meter(writer.dialect)
         self._run: _Run | None = None
         self._textual_body = True
 
     @property
     def audio_us(self) -> int:
         """The audio position."""
-        return self._ear.position_us
+        return self._meter.position_us
 
     def request(
         self, at_us: int, method: str, path: str, query: Iterable[tuple[str, str]], headers: Pairs
@@ -175,7 +175,7 @@ class InteractionWriter:
         """The client's request; ``query`` decoded, in its order."""
         pairs = tuple(query)
         lower = {name.lower(): value for name, value in headers}
-        self._ear.knock(DialectRequest(method, path, query_of(pairs), lower))
+        self._meter.knock(DialectRequest(method, path, query_of(pairs), lower))
         kind = lower.get("content-type", "").lower()
         self._textual_body = any(part in kind for part in _TEXTUAL)
         self._put(Request, at_us, method=method, path=path, query=pairs, headers=headers)
@@ -200,7 +200,7 @@ class InteractionWriter:
         opcode = "text" if isinstance(data, str) else "binary"
         payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         frames = tuple(frames) if len(frames) > 1 else ()
-        event = self._ear.hear(data) if side == "client" else None
+        event = self._meter.hear(data) if side == "client" else None
         if isinstance(event, HeardAudio) and payload:
             self._audio(at_us, data, payload, event.pcm, frames)
             return
@@ -248,7 +248,7 @@ class InteractionWriter:
         if run is None or frames or not run.takes(at_us, opcode, offset):
             self.settle()
             run = self._run = _Run(at_us, opcode, offset, frames)
-        run.add(at_us, len(payload), self._ear.position_us)
+        run.add(at_us, len(payload), self._meter.position_us)
         if frames:
             self.settle()
 
@@ -259,7 +259,7 @@ class InteractionWriter:
             return payload
         if policy == "dropped":
             return None
-        noise = noise_like(pcm, self._ear.sample_rate, seed=self._ear.position_us)
+        noise = noise_like(pcm, self._meter.sample_rate, seed=self._meter.position_us)
         made = with_audio(data, pcm, noise)
         return made.encode() if isinstance(made, str) else made
 
@@ -269,7 +269,7 @@ class InteractionWriter:
     def _put(self, kind: Callable[..., AnyEntry], at_us: int, **fields: Any) -> None:
         self.settle()
         self._writer.write(
-            kind(interaction=self.number, at_us=at_us, audio_us=self._ear.position_us, **fields)
+            kind(interaction=self.number, at_us=at_us, audio_us=self._meter.position_us, **fields)
         )
 
 

@@ -94,7 +94,7 @@ class Playback(Dialogue):
     def hear(self, message: Message) -> None:
         """A whole client message arrived."""
         now = self._connection.now()
-        event = self._speaks.read(message, View(f"session-{self._connection.number}", self._config))
+        event = self._speaks.read(message, self._view)
         if isinstance(event, Audio):
             self._bytes += len(event.pcm)
             if not self._ended:
@@ -156,12 +156,12 @@ class Playback(Dialogue):
         return self._bytes * 1_000_000 // (_BYTES_PER_SAMPLE * self._rate)
 
     def _found(self, spans: list[Span]) -> None:
+        """The rest of a session begins where its first audio is in what was recorded."""
         if self._began_us is None and spans:
-            # The rest of a session begins where its first audio is in what was recorded.
             found = next((s for s in spans if s.track is not None and s.exact), None)
-            begins_us = self._reel.part.before_us
-            where_us = round(found.start * 1e6) - begins_us if found else self._reel.broke_off_at_us
-            self._began_us = max(0, where_us)
+            before_us = self._reel.part.before_us
+            at_us = round(found.start * 1e6) - before_us if found else self._reel.broke_off_at_us
+            self._began_us = max(0, at_us)
             self._reel.resume_at(self._began_us)
 
     def _say_all(self, said: Iterable[Said | Reached]) -> None:
@@ -283,7 +283,6 @@ class Playback(Dialogue):
 
 
 def _encore_of(speech: Speech) -> Speech:
-    """What is said behind the recording."""
     return replace(speech, utterances=speech.utterances[speech.core :], core=0)
 
 
