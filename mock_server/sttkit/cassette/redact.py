@@ -124,7 +124,7 @@ class Redactor:
         elif isinstance(entry, Request):
             changes = {
                 "path": self.text(entry.path),
-                "query": self._query(entry.query),
+                "query": self.query(entry.query),
                 "headers": self._headers(entry.headers),
             }
         elif isinstance(entry, Response):
@@ -192,7 +192,8 @@ class Redactor:
             )
         return self.text(value)
 
-    def _query(self, query: Pairs) -> Pairs:
+    def query(self, query: Pairs) -> Pairs:
+        """A query without secrets."""
         return tuple(
             (name, REDACTED if self.is_secret_name(name) else self.text(value))
             for name, value in query

@@ -98,7 +98,7 @@ def _written(script: Script, item: pytest.Item) -> Path | None:
     if cache is None:
         return None
     recording = script.speech.recording
-    if recording is not None:  # a relative path would start from the cache
+    if isinstance(recording, Path):  # a relative path would start from the cache
         script = replace(script, speech=replace(script.speech, recording=recording.resolve()))
     slug = re.sub(r"[^A-Za-z0-9]+", "-", item.name).strip("-")[:60]
     digest = sha256(item.nodeid.encode()).hexdigest()[:8]

@@ -68,6 +68,7 @@ class Playback(Dialogue):
         self._began_us: int | None = None if self._reel.is_rest else 0
         self._said_utterances = 0
         self._said_ends = False
+        self._closes = False
         self._wakes_at: float | None = None
 
     def _make_ear(self) -> Ear:
@@ -125,8 +126,9 @@ class Playback(Dialogue):
 
     def reply_to(self, close: CloseFrame, payload: bytes) -> bytes:
         """The client closes; what the server still said comes before its own close frame."""
-        now = self._connection.now()
-        self._reel.hear_close(close.code, close.reason, now)
+        if self._connection.is_closing and not self._closes:
+            return payload  # a fault closed, not the recording
+        self._reel.hear_close(close.code, close.reason, self._connection.now())
         self._play()
         part = self._reel.part
         if part.reply is not None:
@@ -174,10 +176,11 @@ class Playback(Dialogue):
         """Do what is due, and come again when more is."""
         connection = self._connection
         now = connection.now()
-        while connection.is_open or connection.is_closing:
-            step = self._reel.take(now)
-            if step is None:
+        while step := self._reel.due(now):
+            # Behind a close frame nothing comes but the end.
+            if not (connection.is_open or (connection.is_closing and isinstance(step.entry, End))):
                 break
+            self._reel.played()
             self._perform(step)
         due = self._reel.next_due
         if due is not None and due > now and self._wakes_at != due:
@@ -249,6 +252,7 @@ class Playback(Dialogue):
             if fault.kind.family is Family.ENDING:
                 self._connection.apply(fault)
                 return
+        self._closes = True
         self._connection.close(entry.code, entry.reason)
 
     def _write(self, event: ServerEvent, view: View) -> list[Message]:
