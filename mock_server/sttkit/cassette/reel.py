@@ -7,7 +7,7 @@ interaction comes next, what did not match, what was never played.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sttkit.cassette.matching import Mismatch
 from sttkit.cassette.model import query_of
@@ -343,3 +343,19 @@ def _query(query: Mapping[str, tuple[str, ...]]) -> str:
 def _shown(message: Message) -> str:
     text = message if isinstance(message, str) else f"{len(message)} bytes"
     return text if len(text) <= 200 else text[:200] + " …"
+
+
+def unplayed_message(name: str, places: Sequence[int]) -> str:
+    """Which entries were never played."""
+    spelled = ", ".join(_ranges(places))
+    return f"{name}: never played: {'entry' if len(places) == 1 else 'entries'} {spelled}"
+
+
+def _ranges(places: Sequence[int]) -> list[str]:
+    found: list[list[int]] = []
+    for place in places:
+        if found and place == found[-1][-1] + 1:
+            found[-1].append(place)
+        else:
+            found.append([place])
+    return [str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in found]

@@ -122,7 +122,10 @@ def _spread(texts: list[str], start: float, end: float) -> list[Word]:
 
 
 def flushes_of(cassette: Cassette) -> list[float]:
-    """Where in the audio of all interactions the client asked for pending finals, seconds."""
+    """Where in the audio of all interactions the client asked for pending finals, seconds.
+
+    Not at its end, where LiveKit's streams flush by themselves.
+    """
     header = cassette.header
     dialect = dialect_of(header.dialect, header.sample_rate, where=f"{cassette.name}:1")
     found: list[float] = []
@@ -134,7 +137,7 @@ def flushes_of(cassette: Cassette) -> list[float]:
         for entry in one.entries:
             if isinstance(entry, Message) and entry.side == "client" and entry.opcode == "text":
                 event = meter.hear((cassette.data_of(entry) or b"").decode())
-                if isinstance(event, Flush):
+                if isinstance(event, Flush) and entry.audio_us < one.entries[-1].audio_us:
                     found.append((begins_us + entry.audio_us) * 1e-6)
         begins_us += one.entries[-1].audio_us
     return found

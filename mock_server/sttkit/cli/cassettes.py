@@ -41,24 +41,10 @@ def shown(text: str) -> str:
 
 def complaints(playing: Playing, *, allow_unplayed: bool) -> list[str]:
     """What to say of a recording after it was played; empty if all was as recorded."""
+    from sttkit.cassette.reel import unplayed_message
+
     said = [str(mismatch) for mismatch in playing.mismatches]
     unplayed = playing.unplayed()
     if unplayed and not allow_unplayed:
         said.append(unplayed_message(playing.tape.name, unplayed))
     return said
-
-
-def unplayed_message(name: str, places: list[int]) -> str:
-    """Which entries were never played."""
-    spelled = ", ".join(_ranges(places))
-    return f"{name}: never played: {'entry' if len(places) == 1 else 'entries'} {spelled}"
-
-
-def _ranges(places: list[int]) -> list[str]:
-    found: list[list[int]] = []
-    for place in places:
-        if found and place == found[-1][-1] + 1:
-            found[-1].append(place)
-        else:
-            found.append([place])
-    return [str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in found]
