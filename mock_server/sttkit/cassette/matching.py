@@ -44,9 +44,7 @@ class Rules:
         self, recorded: Mapping[str, tuple[str, ...]], said: Mapping[str, tuple[str, ...]]
     ) -> list[str]:
         """How two queries differ."""
-        one = {key: list(values) for key, values in recorded.items()}
-        other = {key: list(values) for key, values in said.items()}
-        return list(self._compared(one, other, ""))
+        return list(self._compared(_plain(recorded), _plain(said), ""))
 
     def _compared(self, recorded: object, said: object, path: str) -> Iterator[str]:
         if isinstance(recorded, str) and REDACTED in recorded and isinstance(said, str):
@@ -76,6 +74,10 @@ def _value_of(message: Message) -> object:
         return json.loads(message)
     except (ValueError, RecursionError):
         return message
+
+
+def _plain(query: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    return {key: one[0] if len(one) == 1 else list(one) for key, one in query.items()}
 
 
 def _shown(value: object) -> str:
