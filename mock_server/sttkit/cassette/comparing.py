@@ -46,8 +46,8 @@ def differences(one: Cassette, other: Cassette, rules: Rules | None = None) -> l
 
 def meaning_of(cassette: Cassette, rules: Rules | None = None) -> list[str]:
     """What a cassette says, a line each: by interaction, the client's side, then the server's."""
-    rules = rules or Rules()
     dialect = dialect_of(cassette.header.dialect, cassette.header.sample_rate)
+    rules = (rules or Rules()).also(*dialect.volatile)
     lines = [f"dialect {cassette.header.dialect or 'unknown'}"]
     for one in cassette.interactions():
         lines.append(f"interaction {one.number + 1}")

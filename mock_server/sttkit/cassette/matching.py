@@ -2,7 +2,8 @@
 
 Compared are the path and query of requests, and what the client says besides audio and signs of
 life; not compared are headers, chunks and times. Values that differ from run to run are *volatile*:
-the names of their JSON fields and query keys are declared. What was redacted matches anything.
+the names of their JSON fields and query keys are declared, by dialects too. What was redacted
+matches anything.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ from dataclasses import dataclass
 from sttkit.dialects.model import Message
 from sttkit.trace import REDACTED
 
-VOLATILE = frozenset(
-    {"session_id", "request_id", "event_id", "client_id", "stream_id", "timestamp", "nonce"}
-)
+VOLATILE = frozenset({"request_id", "event_id", "timestamp", "nonce"})
 """Names of values that differ from run to run with every provider."""
 _MAX_SHOWN = 300
 

@@ -245,7 +245,7 @@ def compiled(
         tuple(parts),
         timing,
         attempts,
-        rules or Rules(),
+        (rules or Rules()).also(*dialect.volatile),
         redactor or Redactor(),
     )
 
