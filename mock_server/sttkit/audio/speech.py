@@ -26,6 +26,14 @@ MAX_SPEECH_S = 7200.0
 
 
 @dataclass(frozen=True)
+class Clip:
+    """A recording in memory: samples (s16le mono) and their rate, Hz."""
+
+    pcm: bytes
+    rate: int
+
+
+@dataclass(frozen=True)
 class Utterance:
     """Words said without an endpoint between them."""
 
@@ -53,14 +61,14 @@ class Speech:
         duration: seconds of audio, pauses included.
         core: how many of the utterances the script asked for; the rest is an *encore*, said only
             as long as something is still to be observed (does the stream recover?).
-        recording: a WAV file to play instead of synthesised audio.
+        recording: a WAV file, or samples, to play instead of synthesised audio.
         seed: seed of the synthesised audio.
     """
 
     utterances: tuple[Utterance, ...]
     duration: float
     core: int
-    recording: Path | None = None
+    recording: Path | Clip | None = None
     seed: int = 0
 
     @property
@@ -173,7 +181,7 @@ def from_items(
 
 def to_items(speech: Speech) -> list[Mapping[str, object]]:
     """The entries of which `from_items` makes this speech again, its encore left out."""
-    if speech.recording is not None:
+    if isinstance(speech.recording, Path):
         words = [{"text": w.text, "start": w.start, "end": w.end} for w in speech.words()]
         return [{"wav": str(speech.recording), "words": words}]
     core = speech.utterances[: speech.core]

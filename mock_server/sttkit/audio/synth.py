@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sttkit.audio.speech import Speech, read_wav
+from sttkit.audio.speech import Clip, Speech, read_wav
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,8 +62,9 @@ def _spoken(speech: Speech, rate: int, rng: np.random.Generator) -> NDArray[np.f
 def _recorded(speech: Speech, rate: int) -> NDArray[np.float64]:
     import numpy as np
 
-    assert speech.recording is not None
-    pcm, recorded_rate = read_wav(speech.recording)
+    clip = speech.recording
+    assert clip is not None
+    pcm, recorded_rate = (clip.pcm, clip.rate) if isinstance(clip, Clip) else read_wav(clip)
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     if recorded_rate != rate:
         count = round(len(samples) * rate / recorded_rate)

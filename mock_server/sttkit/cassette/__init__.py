@@ -2,7 +2,7 @@
 
 * `model` - what a cassette holds; `format` - as text; `writing` - as it happens; `versions` - older
   formats; `schema` - the JSON Schema.
-* `ear` - what the client's messages mean, and the audio position they make.
+* `meter` - what the client's messages mean, and the audio position they make.
 
 Bytes come in and go out here; files are a matter of `sttkit.deck`.
 """

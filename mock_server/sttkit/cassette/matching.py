@@ -2,7 +2,8 @@
 
 Compared are the path and query of requests, and what the client says besides audio and signs of
 life; not compared are headers, chunks and times. Values that differ from run to run are *volatile*:
-the names of their JSON fields and query keys are declared. What was redacted matches anything.
+the names of their JSON fields and query keys are declared, by dialects too. What was redacted
+matches anything.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ from dataclasses import dataclass
 from sttkit.dialects.model import Message
 from sttkit.trace import REDACTED
 
-VOLATILE = frozenset(
-    {"session_id", "request_id", "event_id", "client_id", "stream_id", "timestamp", "nonce"}
-)
+VOLATILE = frozenset({"request_id", "event_id", "timestamp", "nonce"})
 """Names of values that differ from run to run with every provider."""
 _MAX_SHOWN = 300
 
@@ -44,9 +43,7 @@ class Rules:
         self, recorded: Mapping[str, tuple[str, ...]], said: Mapping[str, tuple[str, ...]]
     ) -> list[str]:
         """How two queries differ."""
-        one = {key: list(values) for key, values in recorded.items()}
-        other = {key: list(values) for key, values in said.items()}
-        return list(self._compared(one, other, ""))
+        return list(self._compared(_plain(recorded), _plain(said), ""))
 
     def _compared(self, recorded: object, said: object, path: str) -> Iterator[str]:
         if isinstance(recorded, str) and REDACTED in recorded and isinstance(said, str):
@@ -76,6 +73,10 @@ def _value_of(message: Message) -> object:
         return json.loads(message)
     except (ValueError, RecursionError):
         return message
+
+
+def _plain(query: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    return {key: one[0] if len(one) == 1 else list(one) for key, one in query.items()}
 
 
 def _shown(value: object) -> str:

@@ -7,7 +7,7 @@ interaction comes next, what did not match, what was never played.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sttkit.cassette.matching import Mismatch
 from sttkit.cassette.model import query_of
@@ -80,8 +80,16 @@ class Reel:
             self._meet(now)
 
     def hear_close(self, code: int, reason: str, now: float) -> None:
-        """The client closes."""
-        self._match("close", f"{code} {reason}".strip())
+        """The client closes; whatever it should have said before is not taken for said."""
+        message = f"{code} {reason}".strip()
+        expected = self.part.expected
+        following = next((i for i in range(len(expected)) if i not in self._said), None)
+        if following is None or expected[following].what != "close":
+            if not self.is_rest:
+                nearest = expected[following] if following is not None else None
+                self._playing.mismatch(self.part, nearest, f"close {message}")
+            return
+        self._match("close", message)
         self._audio_is_over = True
         self._meet(now)
 
@@ -93,14 +101,16 @@ class Reel:
         """Let nothing be due before ``until``."""
         self._hold_until = max(self._hold_until, until)
 
-    def take(self, now: float) -> Step | None:
+    def due(self, now: float) -> Step | None:
         """The next step, if it is due."""
-        due = self.next_due
-        if due is None or due > now:
-            return None
+        due_at = self.next_due
+        return None if due_at is None or due_at > now else self._met[0][0]
+
+    def played(self) -> None:
+        """The step that was due was played."""
         step, _ = self._met.popleft()
-        self._played.add(step.place)
-        return step
+        if step.entry is not None:
+            self._played.add(step.place)
 
     @property
     def next_due(self) -> float | None:
@@ -142,15 +152,15 @@ class Reel:
             self._compare(one, message)
             return
         nearest = next((one for i, one in enumerate(expected) if i not in self._said), None)
-        if self.is_rest and what == "close":
-            return
-        self._playing.mismatch(self.part, nearest, f"{what} {_shown(message)}")
+        said = self._playing.clean(message)
+        self._playing.mismatch(self.part, nearest, f"{what} {_shown(said)}")
 
     def _compare(self, one: Expected, message: Message) -> None:
-        differs = self._playing.tape.rules.differences(one.payload, message)
+        tape = self._playing.tape
+        said = self._playing.clean(message)
+        differs = tape.rules.differences(self._playing.clean(one.payload), said)
         if differs and not self.is_rest:
-            got = f"{one.what} {_shown(message)}"
-            self._playing.mismatch(self.part, one, got, tuple(differs))
+            self._playing.mismatch(self.part, one, f"{one.what} {_shown(said)}", tuple(differs))
 
 
 class Playing:
@@ -238,9 +248,15 @@ class Playing:
                 None,
                 0.0,
                 f"no further request: {number} interactions are recorded",
-                f"{request.method} {request.path}",
+                f"{request.method} {self.tape.redactor.text(request.path)}",
             )
         )
+
+    def clean(self, message: Message) -> Message:
+        """What a client said, without secrets."""
+        if isinstance(message, bytes):
+            return message
+        return self.tape.redactor.document(message, is_transcript=False)
 
     def mismatch(
         self, part: Part, nearest: Expected | None, got: str, differs: tuple[str, ...] = ()
@@ -290,9 +306,13 @@ class Playing:
         differs: list[str] = []
         if recorded.method != request.method:
             differs.append(f"the method was {recorded.method}, and is {request.method}")
-        if recorded.path != request.path:
-            differs.append(f"the path was {recorded.path}, and is {request.path}")
-        differs += self.tape.rules.query_differences(query_of(recorded.query), request.query)
+        path = self.tape.redactor.text(request.path)
+        if self.tape.redactor.text(recorded.path) != path:
+            differs.append(f"the path was {recorded.path}, and is {path}")
+        clean = self.tape.redactor.query
+        before = query_of(clean(recorded.query))
+        now = query_of(clean(_pairs(request.query)))
+        differs += self.tape.rules.query_differences(before, now)
         if differs:
             self.mismatches.append(
                 Mismatch(
@@ -300,8 +320,8 @@ class Playing:
                     part.number + 1,
                     part.place + 1,
                     (recorded.at_us - part.began_us) * 1e-6,
-                    f"{recorded.method} {recorded.path}{_query(query_of(recorded.query))}",
-                    f"{request.method} {request.path}{_query(request.query)}",
+                    f"{recorded.method} {recorded.path}{_query(before)}",
+                    f"{request.method} {path}{_query(now)}",
                     tuple(differs),
                 )
             )
@@ -311,11 +331,31 @@ def _how(part: Part) -> str:
     return part.end.how if part.end is not None else ""
 
 
+def _pairs(query: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, value) for key, values in query.items() for value in values)
+
+
 def _query(query: Mapping[str, tuple[str, ...]]) -> str:
-    pairs = [f"{key}={value}" for key, values in query.items() for value in values]
+    pairs = [f"{key}={value}" for key, value in _pairs(query)]
     return "?" + "&".join(pairs) if pairs else ""
 
 
 def _shown(message: Message) -> str:
     text = message if isinstance(message, str) else f"{len(message)} bytes"
     return text if len(text) <= 200 else text[:200] + " …"
+
+
+def unplayed_message(name: str, places: Sequence[int]) -> str:
+    """Which entries were never played."""
+    spelled = ", ".join(_ranges(places))
+    return f"{name}: never played: {'entry' if len(places) == 1 else 'entries'} {spelled}"
+
+
+def _ranges(places: Sequence[int]) -> list[str]:
+    found: list[list[int]] = []
+    for place in places:
+        if found and place == found[-1][-1] + 1:
+            found[-1].append(place)
+        else:
+            found.append([place])
+    return [str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in found]

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from sttkit.cassette.ear import Ear
 from sttkit.cassette.matching import Rules
+from sttkit.cassette.meter import Meter
 from sttkit.cassette.model import (
     AnyEntry,
     Audio,
@@ -32,6 +32,7 @@ from sttkit.cassette.model import (
     query_of,
 )
 from sttkit.cassette.raw import dialect_of
+from sttkit.cassette.redact import Redactor
 from sttkit.dialects.model import Dialect
 from sttkit.dialects.model import Message as Payload
 from sttkit.dialects.model import Request as DialectRequest
@@ -202,6 +203,7 @@ class Tape:
         attempts: what a further attempt gets: the next interaction of the cassette, or the rest of
             one that was broken off, by audio position.
         rules: what is not compared.
+        redactor: keeps secrets out of what is said about mismatches.
     """
 
     name: str
@@ -210,6 +212,7 @@ class Tape:
     timing: Timing = ASAP
     attempts: Attempts = "recorded"
     rules: Rules = field(default_factory=Rules)
+    redactor: Redactor = field(default_factory=Redactor)
 
 
 def compiled(
@@ -218,6 +221,7 @@ def compiled(
     timing: Timing = ASAP,
     attempts: Attempts = "recorded",
     rules: Rules | None = None,
+    redactor: Redactor | None = None,
     until: int | None = None,
 ) -> Tape:
     """``cassette`` as it can be played; ``until`` is the last entry the server plays.
@@ -235,7 +239,15 @@ def compiled(
         before_us += parts[-1].audio_us
     if not parts:
         raise UsageError("nothing is recorded", where=cassette.name, expected="an interaction")
-    return Tape(cassette.name, dialect, tuple(parts), timing, attempts, rules or Rules())
+    return Tape(
+        cassette.name,
+        dialect,
+        tuple(parts),
+        timing,
+        attempts,
+        (rules or Rules()).also(*dialect.volatile),
+        redactor or Redactor(),
+    )
 
 
 def _part(
@@ -278,9 +290,9 @@ class _Compiler:
     def __init__(self, cassette: Cassette, dialect: Dialect, request: Request | None) -> None:
         self._cassette = cassette
         self._dialect = dialect
-        self._ear = Ear(dialect)
+        self._meter = Meter(dialect)
         if request is not None:
-            self._ear.knock(dialect_request(request))
+            self._meter.knock(dialect_request(request))
         self._cause_us = 0
         self._ended = False
         self._client_closed = False
@@ -310,7 +322,7 @@ class _Compiler:
         if isinstance(entry, Message):
             data = _data(self._cassette, entry, place)
             payload: Payload = data.decode() if entry.opcode == "text" else data
-            event = self._ear.hear(payload)
+            event = self._meter.hear(payload)
             what = word_of(event)
             if what is None:
                 return

@@ -22,8 +22,9 @@ from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
 
-from sttkit.cassette.ear import Ear
+from sttkit.cassette.anonymous import noise_like, with_audio
 from sttkit.cassette.format import MAX_INTERACTIONS, carried, line_of
+from sttkit.cassette.meter import Meter
 from sttkit.cassette.model import (
     AnyEntry,
     Audio,
@@ -159,14 +160,14 @@ class InteractionWriter:
     def __init__(self, writer: CassetteWriter, number: int) -> None:
         self.number = number
         self._writer = writer
-        self._ear = Ear(writer.dialect)
+        self._meter = Meter(writer.dialect)
         self._run: _Run | None = None
         self._textual_body = True
 
     @property
     def audio_us(self) -> int:
         """The audio position."""
-        return self._ear.position_us
+        return self._meter.position_us
 
     def request(
         self, at_us: int, method: str, path: str, query: Iterable[tuple[str, str]], headers: Pairs
@@ -174,7 +175,7 @@ class InteractionWriter:
         """The client's request; ``query`` decoded, in its order."""
         pairs = tuple(query)
         lower = {name.lower(): value for name, value in headers}
-        self._ear.knock(DialectRequest(method, path, query_of(pairs), lower))
+        self._meter.knock(DialectRequest(method, path, query_of(pairs), lower))
         kind = lower.get("content-type", "").lower()
         self._textual_body = any(part in kind for part in _TEXTUAL)
         self._put(Request, at_us, method=method, path=path, query=pairs, headers=headers)
@@ -199,8 +200,9 @@ class InteractionWriter:
         opcode = "text" if isinstance(data, str) else "binary"
         payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         frames = tuple(frames) if len(frames) > 1 else ()
-        if side == "client" and isinstance(self._ear.hear(data), HeardAudio) and payload:
-            self._audio(at_us, opcode, payload, frames)
+        event = self._meter.hear(data) if side == "client" else None
+        if isinstance(event, HeardAudio) and payload:
+            self._audio(at_us, data, payload, event.pcm, frames)
             return
         fields = self._carried(payload, text=isinstance(data, str))
         self._put(Message, at_us, side=side, opcode=opcode, frames=frames, **fields)
@@ -236,17 +238,30 @@ class InteractionWriter:
         if run is not None:
             self._writer.write(run.entry(self.number))
 
-    def _audio(self, at_us: int, opcode: str, payload: bytes, frames: tuple[int, ...]) -> None:
-        offset: int | UnsetType = UNSET
-        if self._writer.header.audio != "dropped":
-            offset = self._writer.put_aside(payload)
+    def _audio(
+        self, at_us: int, data: Payload, payload: bytes, pcm: bytes, frames: tuple[int, ...]
+    ) -> None:
+        kept = self._kept(data, payload, pcm)
+        offset: int | UnsetType = UNSET if kept is None else self._writer.put_aside(kept)
+        opcode = "text" if isinstance(data, str) else "binary"
         run = self._run
         if run is None or frames or not run.takes(at_us, opcode, offset):
             self.settle()
             run = self._run = _Run(at_us, opcode, offset, frames)
-        run.add(at_us, len(payload), self._ear.position_us)
+        run.add(at_us, len(payload), self._meter.position_us)
         if frames:
             self.settle()
+
+    def _kept(self, data: Payload, payload: bytes, pcm: bytes) -> bytes | None:
+        """What is kept of a message of audio; None if nothing is."""
+        policy = self._writer.header.audio
+        if policy == "kept":
+            return payload
+        if policy == "dropped":
+            return None
+        noise = noise_like(pcm, self._meter.sample_rate, seed=self._meter.position_us)
+        made = with_audio(data, pcm, noise)
+        return made.encode() if isinstance(made, str) else made
 
     def _carried(self, data: bytes, *, text: bool) -> dict[str, object]:
         return carried(data, text=text, put_aside=self._writer.put_aside)
@@ -254,7 +269,7 @@ class InteractionWriter:
     def _put(self, kind: Callable[..., AnyEntry], at_us: int, **fields: Any) -> None:
         self.settle()
         self._writer.write(
-            kind(interaction=self.number, at_us=at_us, audio_us=self._ear.position_us, **fields)
+            kind(interaction=self.number, at_us=at_us, audio_us=self._meter.position_us, **fields)
         )
 
 
@@ -279,9 +294,12 @@ class _Run:
             opcode == self._opcode
             and at_us - self._at_us < RUN_US
             and len(self._sizes) < RUN_MESSAGES
-            # Another interaction may have put something in between.
-            and (isinstance(self._offset, UnsetType) or offset == self._offset + self._bytes)
+            and offset == self._next_offset  # another interaction may have come in between
         )
+
+    @property
+    def _next_offset(self) -> int | UnsetType:
+        return UNSET if isinstance(self._offset, UnsetType) else self._offset + self._bytes
 
     def add(self, at_us: int, size: int, position_us: int) -> None:
         """One message more."""

@@ -13,11 +13,37 @@ import sys
 from collections.abc import Sequence
 
 from sttkit._version import __version__
-from sttkit.cli import check, dialects, faults, laws, run, serve, shrink, targets
+from sttkit.cli import (
+    check,
+    dialects,
+    diff,
+    faults,
+    inspect,
+    laws,
+    redact,
+    replay,
+    run,
+    serve,
+    shrink,
+    targets,
+)
 from sttkit.conformance.wording import printable
 from sttkit.errors import SttkitError
 
-_COMMANDS = (check, run, shrink, serve, laws, faults, dialects, targets)
+_COMMANDS = (
+    check,
+    run,
+    shrink,
+    serve,
+    replay,
+    inspect,
+    diff,
+    redact,
+    laws,
+    faults,
+    dialects,
+    targets,
+)
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 """What a shell reports of a process that SIGPIPE ended."""

@@ -8,13 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sttkit.cli.cassettes import complaints, load, shown
 from sttkit.cli.console import Commands, bounded, has_color, make_console, width_of
+from sttkit.cli.replay import add_playing, playing_of
 from sttkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from sttkit.cassette.tape import Tape
     from sttkit.conformance.result import Owner
     from sttkit.laws.model import Run
     from sttkit.scripting.model import Script
+    from sttkit.worlds.played import Played
 
 
 def add_to(commands: Commands) -> None:
@@ -27,7 +31,9 @@ def add_to(commands: Commands) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "script", metavar="SCRIPT", help="a YAML file, a case id, or the YAML itself on one line"
+        "script",
+        metavar="SCRIPT",
+        help="a YAML file, a case id, the YAML itself on one line, or a cassette NAME.jsonl",
     )
     parser.add_argument("target", metavar="TARGET", help="as for sttkit check")
     parser.add_argument("--dialect", metavar="D", help="the wire protocol that the target speaks")
@@ -45,12 +51,17 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print the trace as JSON lines instead, and no laws"
     )
+    recorded = parser.add_argument_group("if it is a cassette")
+    recorded.add_argument(
+        "--fault", metavar="CASE", help="a case on top, such as reset@mid-utterance.2+aclose"
+    )
+    add_playing(recorded)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Play, print, judge."""
-    script = script_of_argument(arguments.script, arguments.seed)
+    script, tape = _played(arguments)
     from sttkit.conformance.casework import play_in, survey, target_of, world_for
     from sttkit.conformance.timeline import timeline
 
@@ -65,13 +76,49 @@ def run(arguments: argparse.Namespace) -> int:
     world = world_for(target.loopback_only, "loopback" if arguments.loopback else None)
     if target.loopback_only and not arguments.loopback:
         print(f"over loopback: {target.loopback_only}", file=sys.stderr)
-    played = play_in(world)(target, script)
+    played = play_in(world)(target, script, tape=tape)
+    unlike = _unlike(played, arguments)
     if arguments.json:
         sys.stdout.write(played.trace.to_jsonl())
-        return _print_broken(played.run, quiet=True)
+        return max(_print_broken(played.run, quiet=True), int(bool(unlike)))
     width = width_of(sys.stdout)
     print(timeline(played.trace.records, width=width, color=has_color(sys.stdout)))
-    return _print_broken(played.run)
+    status = _print_broken(played.run)
+    for complaint in unlike:
+        print(shown(complaint))
+    return max(status, int(bool(unlike)))
+
+
+def _played(arguments: argparse.Namespace) -> tuple[Script, Tape | None]:
+    """The script that was asked for, and the recording it is to be played with."""
+    from sttkit.deck.staging import is_cassette, staged
+    from sttkit.scripting.cases import parse_case
+
+    path = Path(arguments.script)
+    if not is_cassette(path):
+        if arguments.fault is not None:
+            raise UsageError("only a cassette takes faults on top", where="--fault")
+        return script_of_argument(arguments.script, arguments.seed), None
+    case = parse_case(arguments.fault) if arguments.fault else None
+    timing, attempts = playing_of(arguments, is_faulted=case is not None)
+    made = staged(
+        load(arguments.script),
+        faults=case.faults if case else (),
+        client=case.script().client if case else (),
+        timing=timing,
+        attempts=attempts,
+        volatile=arguments.volatile,
+        seed=arguments.seed or 0,
+    )
+    return made.script, made.tape
+
+
+def _unlike(played: Played, arguments: argparse.Namespace) -> list[str]:
+    """What was not as recorded; with faults on top not everything can be played."""
+    if played.playing is None:
+        return []
+    allowed = arguments.allow_unplayed or arguments.fault is not None
+    return complaints(played.playing, allow_unplayed=allowed)
 
 
 def script_of_argument(given: str, seed: int | None) -> Script:

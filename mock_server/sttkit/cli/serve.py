@@ -11,13 +11,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttkit.cli.console import Commands, bounded, has_color, width_of
 
 if TYPE_CHECKING:
+    from sttkit.cassette.tape import Tape
     from sttkit.conformance.timeline import Teller
     from sttkit.dialects.model import Dialect
     from sttkit.engine.seats import Seats
@@ -64,6 +65,12 @@ def add_to(commands: Commands) -> None:
         help="recognisers of the engine, and so sessions at a time; each is a process of some "
         f"150 MB (default: {SESSIONS})",
     )
+    add_listening(parser)
+    parser.set_defaults(run=run)
+
+
+def add_listening(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that listens on a port."""
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
     parser.add_argument(
         "--port",
@@ -79,7 +86,6 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print what happens as JSON lines, not as a timeline"
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -92,6 +98,28 @@ def run(arguments: argparse.Namespace) -> int:
     script = script_of_argument(given, None) if given else parse_case("none@idle").script()
     dialect = load_dialect(arguments.dialect or script.dialect or "custom_stt")
     engine = _engine(arguments, dialect) if arguments.engine else None
+    serve_until_stopped(arguments, Served(script, dialect, engine))
+    return 0
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a command serves.
+
+    Attributes:
+        engine, tape: what hears or speaks instead of the healthy recogniser.
+        on_round: told of the listener when a client has left for good; false ends the command.
+    """
+
+    script: Script
+    dialect: Dialect
+    engine: Seats | None = None
+    tape: Tape | None = None
+    on_round: Callable[[Listener], bool] = lambda listener: True
+
+
+def serve_until_stopped(arguments: argparse.Namespace, served: Served) -> None:
+    """Listen as the arguments say, until Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="sttkit-") as folder:
         context = _tls(arguments.host, Path(folder)) if arguments.tls else None
         if not _is_loopback(arguments.host):
@@ -101,8 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         # Ctrl-C before the loop takes the signal over is a way to end, too.
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(arguments, script, dialect, engine, context, Path(folder)))
-    return 0
+            asyncio.run(_serve(arguments, served, context, Path(folder)))
 
 
 def _engine(arguments: argparse.Namespace, dialect: Dialect) -> Seats:
@@ -127,9 +154,7 @@ def _engine(arguments: argparse.Namespace, dialect: Dialect) -> Seats:
 
 async def _serve(
     arguments: argparse.Namespace,
-    script: Script,
-    dialect: Dialect,
-    engine: Seats | None,
+    served: Served,
     context: ssl.SSLContext | None,
     folder: Path,
 ) -> None:
@@ -139,8 +164,14 @@ async def _serve(
     loop = asyncio.get_running_loop()
     trace = Trace(loop.time)
     server = FakeServer(trace, ssl_context=context)
+    dialect, engine = served.dialect, served.engine
     listener = await server.listen(
-        script, dialect, engine=engine, host=arguments.host, port=arguments.port
+        served.script,
+        dialect,
+        engine=engine,
+        tape=served.tape,
+        host=arguments.host,
+        port=arguments.port,
     )
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -150,13 +181,13 @@ async def _serve(
         _say(_hints(dialect, listener.place, folder if context else None))
         journal = Journal(as_json=arguments.json, on_broken_pipe=stopped.set)
         journal.follow(trace)
-        if engine is None:
-            await _start_over_when_idle(listener, journal, stopped)
-        else:
-            await _with_engine(engine, _start_over_when_idle(listener, journal, stopped))
+        serving = _start_over_when_idle(listener, journal, stopped, served.on_round)
+        await (serving if engine is None else _with_engine(engine, serving))
     finally:
         await server.aclose()
     journal.close()
+    if not journal.is_blank and stopped.is_set():
+        served.on_round(listener)
     if journal.pipe_is_broken:
         raise BrokenPipeError
 
@@ -231,7 +262,10 @@ class Journal:
 
 
 async def _start_over_when_idle(
-    listener: Listener, journal: Journal, stopped: asyncio.Event
+    listener: Listener,
+    journal: Journal,
+    stopped: asyncio.Event,
+    on_round: Callable[[Listener], bool],
 ) -> None:
     from sttkit.trace import Trace
 
@@ -245,6 +279,8 @@ async def _start_over_when_idle(
             idle_since = now
         elif now - idle_since >= START_OVER_S:
             journal.close()
+            if not on_round(listener):
+                return
             trace = Trace(loop.time)
             listener.rearm(trace)
             journal.follow(trace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 from sttkit.conformance.casework import DEFAULT_WORLD
 from sttkit.conformance.plan import World
@@ -48,6 +49,6 @@ def reproducer_of(
 def _anywhere(script: Script) -> Script:
     """``script`` with the full path of its recording: a line has no folder to start from."""
     recording = script.speech.recording
-    if recording is None:
+    if not isinstance(recording, Path):
         return script
     return replace(script, speech=replace(script.speech, recording=recording.resolve()))

@@ -10,17 +10,18 @@ All of it is written with the rights of the user only: a recording is somebody's
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from sttkit.cassette.format import MAX_FILE_BYTES, dump, parse
 from sttkit.cassette.model import Cassette, Header
+from sttkit.cassette.vcr import import_vcr
 from sttkit.cassette.writing import CassetteWriter, Guard
 from sttkit.errors import UsageError
 
 MAX_BLOB_BYTES = 1 << 30
+VCR_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
 def blob_path(path: Path) -> Path:
@@ -31,12 +32,16 @@ def blob_path(path: Path) -> Path:
 def load_cassette(path: Path, *, name: str | None = None) -> Cassette:
     """The cassette in a file; messages call it ``name`` (default: the path).
 
+    A YAML file is taken for one of VCR.py, and imported.
+
     Raises:
         UsageError: there is no such file, or it is no cassette that this kit can read.
     """
     said = name or str(path)
     beside = blob_path(path)
     data = _read(path, said, MAX_FILE_BYTES)
+    if path.suffix in VCR_SUFFIXES:
+        return import_vcr(data, name=said)
     blob = _read(beside, str(beside), MAX_BLOB_BYTES) if beside.exists() else None
     return parse(data, name=said, blob=blob)
 
@@ -47,6 +52,8 @@ def save_cassette(cassette: Cassette, path: Path) -> None:
     Raises:
         UsageError: it cannot be written.
     """
+    if path.suffix in VCR_SUFFIXES:
+        raise UsageError("a cassette is no YAML", where=str(path), expected="NAME.jsonl")
     beside = blob_path(path)
     try:
         if cassette.blob:
@@ -118,11 +125,6 @@ class Recording:
         if self._blob is None:
             self._blob = _create(self._beside)
         self._blob.write(data)
-
-
-def renamed(cassette: Cassette, path: Path) -> Cassette:
-    """The same cassette under the name of another file."""
-    return replace(cassette, name=str(path))
 
 
 def _read(path: Path, name: str, limit: int) -> bytes:

@@ -169,4 +169,5 @@ DIALECT = from_tables(
     batch=Batch(("/transcribe", _OPENAI_ALIAS), _read_batch, _write_batch),
     health=("/health", {"status": "ok", "model_loaded": True}),
     health_loading={"status": "ok", "model_loaded": False},
+    volatile=frozenset({"session_id"}),
 )

@@ -190,6 +190,8 @@ class Dialect:
         steps: what is answered, by path, to requests that a client makes before it connects (for a
             token, or for the address of its session).
         example: path and query of a simple session, for the hints of ``sttkit serve``.
+        volatile: names of JSON fields and query keys whose values the client makes up anew each
+            time, so that recordings of it are not compared by them.
     """
 
     name: str
@@ -210,3 +212,4 @@ class Dialect:
     health_loading: object = None
     steps: Mapping[str, Callable[[Request], object | Refusal]] = field(default_factory=dict)
     example: str = "/"
+    volatile: frozenset[str] = frozenset()

@@ -133,12 +133,13 @@ def from_tables(
     health_loading: object = None,
     steps: Mapping[str, Callable[[Request], object | Refusal]] | None = None,
     example: str | None = None,
+    volatile: frozenset[str] = frozenset(),
 ) -> Dialect:
     """The dialect that the tables describe.
 
     Args:
         name, source, host, errors, facts: as in `Dialect`.
-        http_error, batch, health, health_loading, steps: likewise.
+        http_error, batch, health, health_loading, steps, volatile: likewise.
         door, ears, sayings: the tables.
         wrong_types: as in `Dialect`, before they are made JSON; if there are none, the transcripts
             of the table with other things in their slots.
@@ -156,6 +157,7 @@ def from_tables(
         name=name,
         source=source,
         host=host,
+        volatile=volatile,
         open=lambda request: _open(door, request, rate, default_rate),
         read=lambda message, view: _read(ears, message, view),
         write=lambda event, view: _write(written, event, view),

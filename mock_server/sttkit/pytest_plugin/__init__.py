@@ -5,7 +5,7 @@
         stt_server.play(script(speech("hello there", "how are you"), fault))
         assert transcribe().finals == ["hello there", "how are you"]
 
-    fixtures      what a test asks for: stt_server, transcribe, stt_plugin, stt_options
+    fixtures      what a test asks for: stt_server, stt_cassette, transcribe, stt_plugin, …
     server        `SttServer`: what is played, and the fake server for clients of one's own
     transcribe    `Transcribe`: drives the plugin under test
     transcribed   `Transcribed`: what came out, and what the laws say of it
@@ -27,18 +27,20 @@ from typing import Any
 import pytest
 
 from sttkit.pytest_plugin.fixtures import (
+    CASSETTE_MARKER,
     DEFAULT_TARGET,
     INI_TARGET,
     SCRIPT_MARKER,
     SERVER,
     TARGET_MARKER,
+    stt_cassette,
     stt_options,
     stt_plugin,
     stt_server,
     transcribe,
 )
 from sttkit.pytest_plugin.looping import simulated_loop
-from sttkit.pytest_plugin.report import sections, unfired_message
+from sttkit.pytest_plugin.report import failing_message, sections
 from sttkit.pytest_plugin.server import SttServer
 from sttkit.pytest_plugin.transcribe import SttOptions, Transcribe
 from sttkit.pytest_plugin.transcribed import Failure, Transcribed
@@ -50,6 +52,7 @@ __all__ = [
     "Transcribe",
     "Transcribed",
     "simulated_loop",
+    "stt_cassette",
     "stt_options",
     "stt_plugin",
     "stt_server",
@@ -79,19 +82,26 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
+        f"{CASSETTE_MARKER}(cassette, *, fault=None, timing='asap', attempts=None, volatile=(), "
+        "seed=0, allow_unfired=False, allow_unplayed=None): play a recording before the test "
+        "begins (default: cassettes/MODULE/TEST.jsonl)",
+    )
+    config.addinivalue_line(
+        "markers",
         f"{TARGET_MARKER}(target): the plugin under test, where the fixture of the same name is "
         "not overridden",
     )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    marker = item.get_closest_marker(SCRIPT_MARKER)
-    if marker is not None and "stt_server" not in getattr(item, "fixturenames", ()):
-        pytest.fail(
-            f"@pytest.mark.{SCRIPT_MARKER} on a test that asks for neither `transcribe` nor "
-            "`stt_server`: nothing would be played",
-            pytrace=False,
-        )
+    for name in (SCRIPT_MARKER, CASSETTE_MARKER):
+        marker = item.get_closest_marker(name)
+        if marker is not None and "stt_server" not in getattr(item, "fixturenames", ()):
+            pytest.fail(
+                f"@pytest.mark.{name} on a test that asks for neither `transcribe` nor "
+                "`stt_server`: nothing would be played",
+                pytrace=False,
+            )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -101,7 +111,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     # Only a test that passed gets here. A server that a fixture still holds open is asked in the
     # teardown of `stt_server` instead: the rest of the script may yet happen.
     if server is not None and not server.is_listening:
-        message = unfired_message(server)
+        message = failing_message(server)
         server.settle()
         if message:
             pytest.fail(message, pytrace=False)

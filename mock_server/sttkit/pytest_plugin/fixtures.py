@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sttkit.errors import SttkitError
-from sttkit.pytest_plugin.report import unfired_message
+from sttkit.pytest_plugin.report import failing_message
 from sttkit.pytest_plugin.server import SttServer
 from sttkit.pytest_plugin.transcribe import SttOptions, Transcribe
 from sttkit.pytest_plugin.under_test import UnderTest
@@ -15,7 +17,12 @@ from sttkit.pytest_plugin.under_test import UnderTest
 DEFAULT_TARGET = "custom_stt"
 INI_TARGET = "sttkit_target"
 SCRIPT_MARKER = "stt_script"
+CASSETTE_MARKER = "stt_cassette"
 TARGET_MARKER = "stt_plugin"
+
+_CASSETTE_OPTIONS = frozenset(
+    {"fault", "timing", "attempts", "volatile", "seed", "allow_unfired", "allow_unplayed"}
+)
 
 SERVER = pytest.StashKey[SttServer]()
 """Where hooks find the server of a test."""
@@ -58,18 +65,60 @@ def stt_server(request: pytest.FixtureRequest, stt_plugin: object) -> Iterator[S
     marker = request.node.get_closest_marker(SCRIPT_MARKER)
     if marker is not None:
         _play_marked(server, marker)
+    recorded = request.node.get_closest_marker(CASSETTE_MARKER)
+    if recorded is not None:
+        if marker is not None:
+            pytest.fail(
+                f"both @pytest.mark.{SCRIPT_MARKER} and @pytest.mark.{CASSETTE_MARKER}: "
+                "only one of them can be played; a cassette takes faults as fault=",
+                pytrace=False,
+            )
+        _play_recorded(server, recorded, request)
     yield server
     if not server.is_settled and not server.is_listening:
         # A fixture held the server open until now.
-        message = unfired_message(server)
+        message = failing_message(server)
         if message:
             pytest.fail(message, pytrace=False)
+
+
+@pytest.fixture
+def stt_cassette(request: pytest.FixtureRequest, stt_server: SttServer) -> SttServer:
+    """``stt_server``, playing the cassette of this test.
+
+    That is the one the marker names; without one, ``cassettes/MODULE/TEST.jsonl`` beside the file
+    of the test, as pytest-recording has it.
+    """
+    if request.node.get_closest_marker(CASSETTE_MARKER) is None:
+        _play_recorded(stt_server, pytest.mark.stt_cassette().mark, request)
+    return stt_server
 
 
 @pytest.fixture
 def transcribe(stt_server: SttServer, stt_options: SttOptions) -> Transcribe:
     """Call it to drive the plugin under test through what ``stt_server`` plays."""
     return Transcribe(stt_server, stt_options)
+
+
+def default_cassette(request: pytest.FixtureRequest) -> Path:
+    """Where the cassette of a test is, if nobody says otherwise: from the folder of its file."""
+    name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    return Path("cassettes") / request.path.stem / f"{name}.jsonl"
+
+
+def _play_recorded(server: SttServer, marker: pytest.Mark, request: pytest.FixtureRequest) -> None:
+    unknown = set(marker.kwargs) - _CASSETTE_OPTIONS
+    if len(marker.args) > 1 or unknown:
+        pytest.fail(
+            f"@pytest.mark.{CASSETTE_MARKER}: wrong arguments; expected one cassette, or none, and "
+            f"perhaps {', '.join(f'{name}=' for name in sorted(_CASSETTE_OPTIONS))}",
+            pytrace=False,
+        )
+    path = marker.args[0] if marker.args else default_cassette(request)
+    try:
+        server.play_cassette(path, **marker.kwargs)
+    except SttkitError as error:
+        pytest.fail(f"@pytest.mark.{CASSETTE_MARKER}: {error}", pytrace=False)
 
 
 def _play_marked(server: SttServer, marker: pytest.Mark) -> None:

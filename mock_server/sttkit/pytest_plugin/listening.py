@@ -16,9 +16,11 @@ from sttkit.errors import UsageError
 if TYPE_CHECKING:
     import asyncio
 
+    from sttkit.cassette.reel import Playing
+    from sttkit.cassette.tape import Tape
     from sttkit.dialects.model import Dialect
     from sttkit.scripting.model import Script
-    from sttkit.server.fake import FakeServer
+    from sttkit.server.fake import FakeServer, Listener
     from sttkit.targets.model import Place
     from sttkit.trace import Trace
     from sttkit.worlds.simulated import SimulatedListener
@@ -33,21 +35,24 @@ class Listening:
     Args:
         script: is played from the beginning.
         dialect: is spoken.
-        opened: is told place and trace when the server listens.
+        opened: is told place, trace and the recording being played when the server listens.
         closed: is called when it does no more.
+        tape: a recording that is played, or None.
     """
 
     def __init__(
         self,
         script: Script,
         dialect: Dialect,
-        opened: Callable[[Place, Trace], None],
+        opened: Callable[[Place, Trace, Playing | None], None],
         closed: Callable[[], None],
+        tape: Tape | None = None,
     ) -> None:
         self._script = script
         self._dialect = dialect
         self._opened = opened
         self._closed = closed
+        self._tape = tape
         self._server: FakeServer | SimulatedListener | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -94,18 +99,18 @@ class Listening:
         if self._server is not None:
             raise UsageError("this server listens already", expected="a new listening() each time")
         trace = Trace(asyncio.get_running_loop().time)
+        listener: Listener | SimulatedListener
         if world_of_running_loop() == "simulated":
             from sttkit.worlds.simulated import listen
 
-            listener = self._server = listen(self._script, self._dialect, trace)
-            place = listener.place
+            listener = self._server = listen(self._script, self._dialect, trace, self._tape)
         else:
             from sttkit.server.fake import FakeServer
 
             self._server = server = FakeServer(trace)
-            place = (await server.listen(self._script, self._dialect)).place
-        self._opened(place, trace)
-        return place
+            listener = await server.listen(self._script, self._dialect, tape=self._tape)
+        self._opened(listener.place, trace, listener.line.playing)
+        return listener.place
 
     async def _close(self) -> None:
         if self._server is not None:

@@ -42,6 +42,25 @@ def unfired_message(server: SttServer) -> str | None:
     return "\n".join(lines)
 
 
+def unlike_message(server: SttServer) -> str | None:
+    """What to say of a recording that was not played as it was recorded; None if it was."""
+    staged = server.staged
+    if staged is None or staged.tape is None or not server.runs:
+        return None
+    lines = [str(mismatch) for mismatch in server.mismatches]
+    if server.unplayed and not staged.allow_unplayed:
+        from sttkit.cassette.reel import unplayed_message
+
+        lines.append(unplayed_message(staged.tape.name, server.unplayed))
+        lines.append("To allow it: allow_unplayed=True")
+    return "\n".join(lines) or None
+
+
+def failing_message(server: SttServer) -> str | None:
+    """Why a test that passed says less than it seems to; None if it does not."""
+    return unfired_message(server) or unlike_message(server)
+
+
 def sections(server: SttServer, item: pytest.Item) -> list[tuple[str, str]]:
     """The sections that a failing test's report gets: its timeline, and how to get it again."""
     found: list[tuple[str, str]] = []
@@ -78,6 +97,9 @@ def _command(server: SttServer, staged: Staged, item: pytest.Item) -> str | None
     target = server.under_test.spelled()
     if target is None or server.was_foreign or server.has_own_options:
         return None
+    if staged.tape is not None and staged.path is not None:
+        on_top = ["--fault", staged.case] if staged.case is not None else []
+        return shlex.join(["sttkit", "run", _short(staged.path), target, *on_top])
     if staged.case is not None:
         from sttkit.conformance.reproduce import reproducer
 
@@ -98,7 +120,7 @@ def _written(script: Script, item: pytest.Item) -> Path | None:
     if cache is None:
         return None
     recording = script.speech.recording
-    if recording is not None:  # a relative path would start from the cache
+    if isinstance(recording, Path):  # a relative path would start from the cache
         script = replace(script, speech=replace(script.speech, recording=recording.resolve()))
     slug = re.sub(r"[^A-Za-z0-9]+", "-", item.name).strip("-")[:60]
     digest = sha256(item.nodeid.encode()).hexdigest()[:8]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttkit.errors import UsageError
 from sttkit.pytest_plugin.listening import Listening
-from sttkit.pytest_plugin.staging import Playable, Staged, stage
+from sttkit.pytest_plugin.staging import Playable, Staged, stage, stage_cassette
 
 if TYPE_CHECKING:
+    from sttkit.cassette.matching import Mismatch
+    from sttkit.cassette.reel import Playing
+    from sttkit.cassette.tape import Attempts, Tape
     from sttkit.pytest_plugin.under_test import UnderTest
     from sttkit.scripting.model import Script
     from sttkit.targets.model import Place
@@ -37,6 +41,7 @@ class SttServer:
         self._folders = folders
         self._place: Place | None = None
         self._trace: Trace | None = None
+        self._playing: Playing | None = None
         self._happened: list[Record] = []  # faults and actions of runs before the last
         self._settled = False
         self.staged: Staged | None = None
@@ -60,13 +65,63 @@ class SttServer:
             UsageError: ``script`` is nothing that can be played.
         """
         __tracebackhide__ = True
-        self.staged = stage(script, self._folders, seed=seed, allow_unfired=allow_unfired)
+        return self._play(stage(script, self._folders, seed=seed, allow_unfired=allow_unfired))
+
+    def play_cassette(
+        self,
+        path: str | PathLike[str],
+        *,
+        fault: str | None = None,
+        timing: str = "asap",
+        attempts: Attempts | None = None,
+        volatile: Iterable[str] = (),
+        seed: int = 0,
+        allow_unfired: bool = False,
+        allow_unplayed: bool | None = None,
+    ) -> Script:
+        """Play the recording in a cassette from now on; returns the script of the application.
+
+        What the client says is compared with what was recorded, and the test fails if it differs.
+
+        Args:
+            path: of the cassette, looked for like that of a script.
+            fault: a case id of what goes wrong on top, such as ``reset@mid-utterance.2``.
+            timing: ``asap``, ``exact``, or ``scaled:X``.
+            attempts: what a further attempt gets: ``recorded``, the next recorded session, or
+                ``continue``, the rest of the one that was broken off (the default with a fault).
+            volatile: names of JSON fields and query keys that are not compared.
+            seed: decides every choice of the kit.
+            allow_unfired: the test may pass though faults never happened.
+            allow_unplayed: the test may pass though entries were never played (the default with a
+                fault).
+
+        Raises:
+            UsageError: there is nothing that can be played.
+        """
+        __tracebackhide__ = True
+        return self._play(
+            stage_cassette(
+                path,
+                self._folders,
+                fault=fault,
+                timing=timing,
+                attempts=attempts,
+                volatile=volatile,
+                seed=seed,
+                allow_unfired=allow_unfired,
+                allow_unplayed=allow_unplayed,
+            )
+        )
+
+    def _play(self, staged: Staged) -> Script:
+        self.staged = staged
+        self._playing = None
         self.runs = 0
         self.has_own_options = self.was_foreign = False
         self._trace = None
         self._happened = []
         self._settled = False
-        return self.staged.script
+        return staged.script
 
     def listening(self) -> Listening:
         """The server on a real port, for a client of one's own.
@@ -77,7 +132,9 @@ class SttServer:
         __tracebackhide__ = True
         from sttkit.dialects import load_dialect
 
-        return Listening(self.script, load_dialect(self.dialect), self._opened, self._closed)
+        tape = self.tape
+        dialect = tape.dialect if tape is not None else load_dialect(self.dialect)
+        return Listening(self.script, dialect, self._opened, self._closed, tape)
 
     def pcm(self, sample_rate: int = 16000) -> bytes:
         """The speech of the script as s16le mono PCM, for a client to send."""
@@ -143,6 +200,21 @@ class SttServer:
             script = replace(script, client=())
         return unfired(script, [*self._happened, *self.records])
 
+    @property
+    def tape(self) -> Tape | None:
+        """The recording that is played, if one is."""
+        return self.staged.tape if self.staged is not None else None
+
+    @property
+    def mismatches(self) -> tuple[Mismatch, ...]:
+        """What the client of the last run said otherwise than the recording."""
+        return tuple(self._playing.mismatches) if self._playing is not None else ()
+
+    @property
+    def unplayed(self) -> tuple[int, ...]:
+        """Entries of the recording that the last run did not play, from 1."""
+        return tuple(self._playing.unplayed()) if self._playing is not None else ()
+
     # --- what the plugin's other parts call -----------------------------------------------
 
     @property
@@ -169,21 +241,22 @@ class SttServer:
         """Ask no more whether all faults happened: it was said, or the test failed anyway."""
         self._settled = True
 
-    def ran(self, trace: Trace, *, own_options: bool) -> None:
+    def ran(self, trace: Trace, playing: Playing | None, *, own_options: bool) -> None:
         """The plugin under test was driven through the script once."""
-        self._begin(trace)
+        self._begin(trace, playing)
         self.has_own_options = own_options
         self.was_foreign = False
 
-    def _opened(self, place: Place, trace: Trace) -> None:
-        self._begin(trace)
+    def _opened(self, place: Place, trace: Trace, playing: Playing | None) -> None:
+        self._begin(trace, playing)
         self.was_foreign = True
         self._place = place
 
     def _closed(self) -> None:
         self._place = None
 
-    def _begin(self, trace: Trace) -> None:
+    def _begin(self, trace: Trace, playing: Playing | None) -> None:
+        self._playing = playing
         self.runs += 1
         self._happened += [r for r in self.records if r.kind in ("fault", "action")]
         self._trace = trace

@@ -6,10 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sttkit.errors import UsageError
 from sttkit.scripting.cases import Case
 from sttkit.scripting.model import Script
+
+if TYPE_CHECKING:
+    from sttkit.cassette.tape import Attempts, Tape
 
 Playable = Script | Case | PathLike[str] | str
 """A script, a case or its id, a YAML file, or YAML text (more than one line)."""
@@ -26,12 +30,54 @@ class Staged:
         case: the case id it was given as, or None.
         path: the file it was read from, or None.
         allow_unfired: whether faults may stay away without failing the test.
+        tape: the recording that the server plays, or None.
+        allow_unplayed: whether entries of the recording may stay unplayed.
     """
 
     script: Script
     case: str | None = None
     path: Path | None = None
     allow_unfired: bool = False
+    tape: Tape | None = None
+    allow_unplayed: bool = False
+
+
+def stage_cassette(
+    path: str | PathLike[str],
+    folders: Iterable[Path],
+    *,
+    fault: str | None = None,
+    timing: str = "asap",
+    attempts: Attempts | None = None,
+    volatile: Iterable[str] = (),
+    seed: int = 0,
+    allow_unfired: bool = False,
+    allow_unplayed: bool | None = None,
+) -> Staged:
+    """A cassette as it can be played, with the faults of a case on top.
+
+    Raises:
+        UsageError: it is not there, is no cassette, or an argument is nothing that can be played.
+    """
+    from sttkit.cassette.tape import Timing
+    from sttkit.deck.files import load_cassette
+    from sttkit.deck.staging import staged
+    from sttkit.scripting.cases import parse_case
+
+    found = _found(Path(fspath(path)), list(folders), what="cassette")
+    case = parse_case(fault) if fault is not None else None
+    made = staged(
+        load_cassette(found, name=str(path)),
+        faults=case.faults if case else (),
+        client=case.script().client if case else (),
+        timing=Timing.parse(timing),
+        attempts=attempts,
+        volatile=volatile,
+        seed=seed,
+    )
+    # A fault on top may well break off what was recorded.
+    unplayed = allow_unplayed if allow_unplayed is not None else case is not None
+    return Staged(made.script, fault, found, allow_unfired, made.tape, unplayed)
 
 
 def stage(
@@ -73,13 +119,13 @@ def _is_case_id(text: str) -> bool:
     return "@" in text and "\n" not in text and not text.endswith((".yaml", ".yml"))
 
 
-def _found(path: Path, folders: list[Path]) -> Path:
+def _found(path: Path, folders: list[Path], *, what: str = "script") -> Path:
     candidates = [folder / path for folder in folders]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
     raise UsageError(
-        f"no script file {str(path)!r}",
-        expected=_FORMS,
+        f"no {what} file {str(path)!r}",
+        expected=_FORMS if what == "script" else None,
         hint="looked for " + " and ".join(str(candidate) for candidate in candidates),
     )

@@ -82,7 +82,7 @@ class Transcribe:
         world = world_for(target.loopback_only, world or self._options.world)
         own = options != DEFAULTS or world != world_for(target.loopback_only)
         try:
-            played = play_in(world)(target, self._server.script, **options)
+            played = play_in(world)(target, self._server.script, **options, **self._tape())
         except SttkitError as error:  # it says what and where; the kit's own frames add nothing
             raise error.with_traceback(None) from None
         return self._ran(played, own=own)
@@ -103,7 +103,8 @@ class Transcribe:
 
         world = import_module(f"sttkit.worlds.{world_of_running_loop()}")
         target, options = self._target(), self._arguments(conn, limits, pace)
-        return self._ran(await world.play_here(target, self._server.script, **options), own=True)
+        played = await world.play_here(target, self._server.script, **options, **self._tape())
+        return self._ran(played, own=True)
 
     def _target(self) -> Target:
         __tracebackhide__ = True
@@ -121,8 +122,12 @@ class Transcribe:
             "pace": pace if pace is not None else self._options.pace,
         }
 
+    def _tape(self) -> dict[str, Any]:
+        tape = self._server.tape
+        return {} if tape is None else {"tape": tape}
+
     def _ran(self, played: Played, *, own: bool) -> Transcribed:
-        self._server.ran(played.trace, own_options=own)
+        self._server.ran(played.trace, played.playing, own_options=own)
         return Transcribed(played)
 
 

@@ -68,6 +68,7 @@ class Playback(Dialogue):
         self._began_us: int | None = None if self._reel.is_rest else 0
         self._said_utterances = 0
         self._said_ends = False
+        self._closes = False
         self._wakes_at: float | None = None
 
     def _make_ear(self) -> Ear:
@@ -94,7 +95,7 @@ class Playback(Dialogue):
     def hear(self, message: Message) -> None:
         """A whole client message arrived."""
         now = self._connection.now()
-        event = self._speaks.read(message, View(f"session-{self._connection.number}", self._config))
+        event = self._speaks.read(message, self._view)
         if isinstance(event, Audio):
             self._bytes += len(event.pcm)
             if not self._ended:
@@ -125,8 +126,9 @@ class Playback(Dialogue):
 
     def reply_to(self, close: CloseFrame, payload: bytes) -> bytes:
         """The client closes; what the server still said comes before its own close frame."""
-        now = self._connection.now()
-        self._reel.hear_close(close.code, close.reason, now)
+        if self._connection.is_closing and not self._closes:
+            return payload  # a fault closed, not the recording
+        self._reel.hear_close(close.code, close.reason, self._connection.now())
         self._play()
         part = self._reel.part
         if part.reply is not None:
@@ -156,12 +158,12 @@ class Playback(Dialogue):
         return self._bytes * 1_000_000 // (_BYTES_PER_SAMPLE * self._rate)
 
     def _found(self, spans: list[Span]) -> None:
+        """The rest of a session begins where its first audio is in what was recorded."""
         if self._began_us is None and spans:
-            # The rest of a session begins where its first audio is in what was recorded.
             found = next((s for s in spans if s.track is not None and s.exact), None)
-            begins_us = self._reel.part.before_us
-            where_us = round(found.start * 1e6) - begins_us if found else self._reel.broke_off_at_us
-            self._began_us = max(0, where_us)
+            before_us = self._reel.part.before_us
+            at_us = round(found.start * 1e6) - before_us if found else self._reel.broke_off_at_us
+            self._began_us = max(0, at_us)
             self._reel.resume_at(self._began_us)
 
     def _say_all(self, said: Iterable[Said | Reached]) -> None:
@@ -174,10 +176,11 @@ class Playback(Dialogue):
         """Do what is due, and come again when more is."""
         connection = self._connection
         now = connection.now()
-        while connection.is_open or connection.is_closing:
-            step = self._reel.take(now)
-            if step is None:
+        while step := self._reel.due(now):
+            # Behind a close frame nothing comes but the end.
+            if not (connection.is_open or (connection.is_closing and isinstance(step.entry, End))):
                 break
+            self._reel.played()
             self._perform(step)
         due = self._reel.next_due
         if due is not None and due > now and self._wakes_at != due:
@@ -249,6 +252,7 @@ class Playback(Dialogue):
             if fault.kind.family is Family.ENDING:
                 self._connection.apply(fault)
                 return
+        self._closes = True
         self._connection.close(entry.code, entry.reason)
 
     def _write(self, event: ServerEvent, view: View) -> list[Message]:
@@ -283,7 +287,6 @@ class Playback(Dialogue):
 
 
 def _encore_of(speech: Speech) -> Speech:
-    """What is said behind the recording."""
     return replace(speech, utterances=speech.utterances[speech.core :], core=0)
 
 

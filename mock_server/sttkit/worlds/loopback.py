@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from sttkit.cassette.tape import Tape
 from sttkit.dialects import load_dialect
 from sttkit.driver.options import CANARY, RunOptions
 from sttkit.driver.run import drive, drive_batch, load_framework
@@ -31,17 +32,19 @@ def play(
     conn: ConnOptions | None = None,
     limits: Limits | None = None,
     pace: float = 1.0,
+    tape: Tape | None = None,
 ) -> Played:
     """Play ``script`` to ``target`` on an event loop of its own.
 
     ``pace`` is seconds of audio pushed per second, 0 for as fast as the loop turns. A script with a
-    fault at ``batch`` is played to ``recognize()``, any other to ``stream()``.
+    fault at ``batch`` is played to ``recognize()``, any other to ``stream()``. With a ``tape`` the
+    server plays that recording instead of a healthy recogniser.
 
     Raises:
         TargetError: the plugin could not be built, or opens no stream.
         RuntimeError: an event loop is running in this thread already; await `play_here` instead.
     """
-    return asyncio.run(play_here(target, script, conn=conn, limits=limits, pace=pace))
+    return asyncio.run(play_here(target, script, conn=conn, limits=limits, pace=pace, tape=tape))
 
 
 async def play_here(
@@ -51,6 +54,7 @@ async def play_here(
     conn: ConnOptions | None = None,
     limits: Limits | None = None,
     pace: float = 1.0,
+    tape: Tape | None = None,
 ) -> Played:
     """Like `play`, on the running event loop."""
     load_framework()
@@ -58,17 +62,20 @@ async def play_here(
     options = RunOptions(
         conn=conn or CONN_OPTIONS, limits=limits or Limits.loopback(), pace=pace, api_key=CANARY
     )
-    dialect = load_dialect(script.dialect or target.dialect)
+    dialect = tape.dialect if tape else load_dialect(script.dialect or target.dialect)
     trace = Trace(loop.time, secrets=(options.api_key,))
     began = loop.time()
     server = FakeServer(trace)
     try:
-        listener = await server.listen(script, dialect, tracks=tracks_of(script, options.limits))
+        tracks = tracks_of(script, options.limits)
+        listener = await server.listen(script, dialect, tracks=tracks, tape=tape)
+        playing = listener.line.playing
         if any(placed.fault.id == "unknown-host" for placed in script.faults):
             # An address has no name to resolve.
             listener.place = replace(listener.place, host=TEST_HOST)
-        go = drive_batch if is_batch(script) else drive
+        go = drive_batch if is_batch(script, tape) else drive
         await go(target, script, options, listener=listener, trace=trace)
     finally:
         await server.aclose()
-    return Played(run_of(target, script, dialect, options, trace), trace, loop.time() - began)
+    run = run_of(target, script, dialect, options, trace)
+    return Played(run, trace, loop.time() - began, playing)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import metadata
 
+from sttkit.cassette.reel import Playing
+from sttkit.cassette.tape import Tape
 from sttkit.dialects.model import Dialect
 from sttkit.driver.options import RunOptions
 from sttkit.faults import Point
@@ -22,15 +24,22 @@ class Played:
         run: what the laws are given.
         trace: all that happened, both sides.
         wall_s: how long it took, real seconds.
+        playing: the recording that was played, if there was one: what did not match it.
     """
 
     run: Run
     trace: Trace
     wall_s: float
+    playing: Playing | None = None
 
 
-def is_batch(script: Script) -> bool:
-    """Whether a script is played to ``recognize()``: it has something at the batch request."""
+def is_batch(script: Script, tape: Tape | None = None) -> bool:
+    """Whether a script is played to ``recognize()``: it has something at the batch request.
+
+    So is a recording of nothing else.
+    """
+    if tape is not None and not any(part.is_websocket for part in tape.parts):
+        return True
     return any(placed.point is Point.BATCH for placed in script.faults)
 
 

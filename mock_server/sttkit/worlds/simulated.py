@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
+from sttkit.cassette.reel import Playing
+from sttkit.cassette.tape import Tape
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Dialect
 from sttkit.driver.options import CANARY, RunOptions
@@ -85,6 +87,7 @@ def play(
     conn: ConnOptions | None = None,
     limits: Limits | None = None,
     pace: float = 1.0,
+    tape: Tape | None = None,
 ) -> Played:
     """Play ``script`` to ``target`` in virtual time; see `sttkit.worlds.loopback.play`.
 
@@ -94,7 +97,7 @@ def play(
     """
     load_framework()
     loop = simulated_loop(script.seed)
-    staging = _Staging(loop, target, script, conn, limits, pace)
+    staging = _Staging(loop, target, script, conn, limits, pace, tape)
     with _collecting_by_hand():
         asyncio.set_event_loop(loop)
         try:
@@ -118,24 +121,27 @@ async def play_here(
     conn: ConnOptions | None = None,
     limits: Limits | None = None,
     pace: float = 1.0,
+    tape: Tape | None = None,
 ) -> Played:
     """Like `play`, on the running event loop, which is a simulated one.
 
     Chance on the lines is that of the loop's seed. If the plugin gets stuck, so does the loop.
     """
     load_framework()
-    staging = _Staging(running_loop(), target, script, conn, limits, pace)
+    staging = _Staging(running_loop(), target, script, conn, limits, pace, tape)
     await staging.play()
     return staging.played()
 
 
-def listen(script: Script, dialect: Dialect, trace: Trace) -> SimulatedListener:
+def listen(
+    script: Script, dialect: Dialect, trace: Trace, tape: Tape | None = None
+) -> SimulatedListener:
     """The fake server on the running simulated loop, at the provider's production host.
 
     Raises:
         UsageError: it listens there already.
     """
-    line = Line(script, dialect, {MAIN: script.speech}, trace, Random(script.seed))
+    line = Line(script, dialect, {MAIN: script.speech}, trace, Random(script.seed), tape=tape)
     return SimulatedListener(line, running_loop().network, _place_of(dialect.host))
 
 
@@ -164,12 +170,15 @@ class _Staging:
         conn: ConnOptions | None,
         limits: Limits | None,
         pace: float,
+        tape: Tape | None,
     ) -> None:
         self._began = time.perf_counter()
         self._loop = loop
         self._target = target
         self._script = script
-        self._dialect = load_dialect(script.dialect or target.dialect)
+        self._tape = tape
+        self._playing: Playing | None = None
+        self._dialect = tape.dialect if tape else load_dialect(script.dialect or target.dialect)
         self._options = RunOptions(
             conn=conn or CONN_OPTIONS,
             limits=limits or Limits(),
@@ -184,13 +193,14 @@ class _Staging:
     async def play(self) -> None:
         """Drive the plugin from the first census to the last."""
         script, options, trace = self._script, self._options, self._trace
-        line = Line(
-            script, self._dialect, tracks_of(script, options.limits), trace, Random(script.seed)
-        )
+        tracks = tracks_of(script, options.limits)
+        rng = Random(script.seed)
+        line = Line(script, self._dialect, tracks, trace, rng, tape=self._tape)
+        self._playing = line.playing
         with self._observed():
             listener = SimulatedListener(line, self._loop.network, self._place)
             try:
-                go = drive_batch if is_batch(script) else drive
+                go = drive_batch if is_batch(script, self._tape) else drive
                 await go(self._target, script, options, listener=listener, trace=trace)
             finally:
                 await listener.aclose()
@@ -209,7 +219,7 @@ class _Staging:
                 hint=f"the fake server is {self._place.http}: build the plugin for `context.place`",
             )
         run = run_of(self._target, self._script, self._dialect, self._options, self._trace)
-        return Played(run, self._trace, time.perf_counter() - self._began)
+        return Played(run, self._trace, time.perf_counter() - self._began, self._playing)
 
     def note_stuck(self, stuck: Livelock | Deadlock | LoopBlocked) -> None:
         """Note that the run came no further."""

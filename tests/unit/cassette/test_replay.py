@@ -373,7 +373,7 @@ def test_what_the_client_says_otherwise_is_told_with_the_nearest_entry_and_the_d
         "taped.jsonl, interaction 1, entry 2 (upstream, +0.000 s)\n"
         "  expected  GET /ws/transcribe\n"
         "  got       GET /ws/transcribe?language=de\n"
-        '  differs   language is new: ["de"]\n'
+        '  differs   language is new: "de"\n'
         "  rerun     sttkit replay taped.jsonl --until 2",
         "taped.jsonl, interaction 1, entry 4 (upstream, +0.000 s)\n"
         '  expected  config {"type": "config", "sample_rate": 16000, "language": "en"}\n'

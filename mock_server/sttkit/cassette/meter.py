@@ -12,7 +12,7 @@ from sttkit.events import Audio, ClientEvent, Config
 _BYTES_PER_SAMPLE = 2
 
 
-class Ear:
+class Meter:
     """Listens to the client's side of one interaction.
 
     Args:

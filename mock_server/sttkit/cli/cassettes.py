@@ -1,0 +1,50 @@
+"""What the commands about cassettes share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sttkit.cassette.model import Cassette
+    from sttkit.cassette.reel import Playing
+
+
+def add_cassette(parser: argparse.ArgumentParser, name: str = "cassette") -> None:
+    """The argument that names a cassette."""
+    parser.add_argument(name, metavar=name.upper(), help="a file NAME.jsonl")
+
+
+def load(given: str) -> Cassette:
+    """The cassette in a file; says so if it is not whole.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    from sttkit.deck.files import load_cassette
+
+    cassette = load_cassette(Path(given))
+    if cassette.cut is not None:
+        print(f"sttkit: {given} ends too early: {cassette.cut}", file=sys.stderr)
+    return cassette
+
+
+def shown(text: str) -> str:
+    """Several lines without characters that a terminal would obey."""
+    from sttkit.conformance.wording import printable
+
+    lines = text.splitlines()
+    return "\n".join(line[: len(line) - len(line.lstrip())] + printable(line) for line in lines)
+
+
+def complaints(playing: Playing, *, allow_unplayed: bool) -> list[str]:
+    """What to say of a recording after it was played; empty if all was as recorded."""
+    from sttkit.cassette.reel import unplayed_message
+
+    said = [str(mismatch) for mismatch in playing.mismatches]
+    unplayed = playing.unplayed()
+    if unplayed and not allow_unplayed:
+        said.append(unplayed_message(playing.tape.name, unplayed))
+    return said
