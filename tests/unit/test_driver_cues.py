@@ -14,7 +14,14 @@ from sttkit.trace import Record
 
 def cues(done: list[str], *steps: Step, breaks: bool = False) -> Cues:
     loop = asyncio.get_running_loop()
-    return Cues(steps, "main", done.append, loop, copy_context(), breaks=breaks)
+    return Cues(
+        steps,
+        "main",
+        lambda step: done.append(str(step)),
+        loop,
+        copy_context(),
+        breaks=breaks,
+    )
 
 
 def point(name: str, n: int = 1, stream: str | None = "main") -> Record:

@@ -43,6 +43,7 @@ IDS = [
     "bandwidth",
     "stall",
     "stop-reading",
+    "session-limit",
     "late-final",
     "late-close",
     "mute-after-end",

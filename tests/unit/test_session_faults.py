@@ -206,6 +206,13 @@ def late_final(stage: Stage, caller: Caller) -> None:
     assert caller.finals == HEALTHY
 
 
+def session_limit(stage: Stage, caller: Caller) -> None:
+    (fault,) = stage.records("fault")
+    (closed,) = stage.records("close-sent")
+    assert closed.at - fault.at == pytest.approx(1.0)
+    assert caller.close_code == 1001
+
+
 def late_close(stage: Stage, caller: Caller) -> None:
     assert end_of(caller) - struck_at(stage) == pytest.approx(1.0)
     assert caller.close_code == 1000
@@ -362,6 +369,7 @@ OBSERVERS: dict[str, Callable[[Stage, Caller], None]] = {
     "bandwidth": bandwidth,
     "stall": stall,
     "stop-reading": stop_reading,
+    "session-limit": session_limit,
     "late-final": late_final,
     "late-close": late_close,
     "mute-after-end": mute_after_end,

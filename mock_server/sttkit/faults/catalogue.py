@@ -243,7 +243,7 @@ CATALOGUE: tuple[FaultKind, ...] = (
         "session-limit", Family.TIME,
         "so many seconds after it began the server closes the session, by 1001 and 1000 in turn",
         "limits on the length of a session, deploys, load balancers that drain", (Point.UPGRADED,),
-        Parameter("seconds", "int", 180, (1,), least=1),
+        Parameter("seconds", "int", 1, (1,), least=1),
     ),
     FaultKind(
         "late-final", Family.TIME, "after the end of the audio the last final is late by this",
