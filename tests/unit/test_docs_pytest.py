@@ -23,7 +23,9 @@ def test_the_examples_pass(tmp_path):
     own.mkdir()
     for name, text in EXAMPLES.items():
         folder = own if name in ("conftest.py", "test_scripts.py") else tmp_path
-        folder.joinpath(name).write_text(text, encoding="utf-8")
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     tmp_path.joinpath("pytest.ini").write_text(
         "[pytest]\naddopts = --strict-markers\nasyncio_default_fixture_loop_scope = function\n",
         encoding="utf-8",

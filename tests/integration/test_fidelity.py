@@ -1,0 +1,75 @@
+"""The simulated world and the loopback world lead to the same errors, attempts and events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from sttkit.conformance.pool import Lost, Pool
+from tests.support.fidelity import CONN, SLOW, TARGETS, Job, Outcome, cases_for, perform
+
+DOCS = Path(__file__).parents[2] / "docs" / "fidelity.md"
+ROW = re.compile(r"^\| (\w+) \| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+PROCESSES = 10
+"""Over loopback a case mostly waits."""
+
+Cell = tuple[str, str]
+CELLS: tuple[Cell, ...] = tuple((target, case) for target in TARGETS for case in cases_for(target))
+
+
+def played(jobs: Iterable[Job]) -> dict[Job, Outcome | Lost]:
+    slow_first = sorted(jobs, key=lambda job: not job.case.startswith(SLOW))
+    preload = ("livekit.agents", "tests.support.fidelity", "sttkit.worlds.simulated")
+    with Pool(perform, size=PROCESSES, preload=preload) as pool:
+        for job in slow_first:
+            pool.submit(job)
+        return dict(pool.results())
+
+
+@pytest.fixture(scope="module")
+def differences() -> dict[Cell, str]:
+    """What differs between the worlds, by target and case."""
+    worlds = ("simulated", "loopback")
+    outcomes = played(Job(target, case, world) for target, case in CELLS for world in worlds)
+    found = {}
+    for target, case in CELLS:
+        simulated, real = (outcomes[Job(target, case, world)] for world in worlds)
+        if simulated != real:
+            found[target, case] = f"{target} {case}\n  simulated: {simulated}\n  loopback:  {real}"
+    return found
+
+
+def listed() -> dict[Cell, tuple[str, str, str]]:
+    """The table in the docs: what each world does, and why."""
+    rows = ROW.findall(DOCS.read_text(encoding="utf-8"))
+    return {(target, case): (one, other, why) for target, case, one, other, why in rows}
+
+
+def test_every_difference_stands_in_the_docs(differences):
+    unlisted = [told for cell, told in differences.items() if cell not in listed()]
+    assert not unlisted, "\n".join(unlisted)
+
+
+def test_no_difference_in_the_docs_is_gone(differences):
+    assert [cell for cell in listed() if cell not in differences] == []
+
+
+def test_the_table_in_the_docs_is_whole():
+    lines = [line for line in DOCS.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    assert len(listed()) == len(lines) - 2
+    assert set(listed()) <= set(CELLS)
+    assert all(why.strip() for _, _, why in listed().values())
+
+
+def test_an_outcome_tells_worlds_apart_that_do_not_agree():
+    # The comparison itself: another budget of retries is another number of attempts and errors.
+    job = Job("custom_stt", "refused@connecting:each", "simulated")
+    outcome = perform(job).value
+    assert outcome.attempts == CONN.max_retry + 1
+    assert outcome.errors[-1] == "APIConnectionError (unrecoverable)"
+    assert outcome.ended == "raised APIConnectionError"
+    assert outcome.events == ()
+    assert perform(Job("custom_stt", "refused@connecting", "simulated")).value != outcome
