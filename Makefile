@@ -28,7 +28,7 @@ ENGINE := $(VENV)/.ready-engine-$(PYTHON_VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test twice check style types floors format bench speech install constraints clean
+.PHONY: help demo test twice check style types floors format bench mutants speech install constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,8 @@ speech: $(ENGINE) ## make cassettes/speech anew (needs espeak-ng: apt-get instal
 
 soak: $(READY) ## SOAK made-up scripts on the reference plugin, without one false alarm
 	$(BIN)/sttkit check custom_stt --case none@idle --examples $(SOAK) --seed $(SOAK_SEED)
+mutants: $(READY) ## judge the kit: play the default plan to mutants of the reference plugin (long)
+	nice $(BIN)/python -m tests.mutants $(MUTANTS)
 
 install: $(READY) ## only set up .venv
 

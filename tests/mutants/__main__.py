@@ -19,10 +19,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sttkit.scripting.cases import parse_case
+
 from .by_hand import BY_HAND
 from .operators import OPERATORS
 from .plugin import generated, sources_of
-from .running import Result, concerned, look, planned, run, workers
+from .running import (
+    LIMIT_S,
+    LONG_LIMIT_S,
+    Result,
+    concerned,
+    is_long,
+    look,
+    planned,
+    run,
+    workers,
+)
 from .survivors import KINDS, survivors
 
 MEMORY = Path("build/mutants.json")
@@ -62,31 +74,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _played(mutants: Sequence[str], jobs: int, most: int | None) -> dict[str, Result]:
-    if not mutants:
-        return {}
+    """Short cases first, to all; then long ones, to those that are left."""
     began = time.monotonic()
-    done = 0
+    cases = planned()
 
     def tell(result: Result) -> None:
-        nonlocal done
-        done += 1
-        fate = f"caught by {result.law} in {result.case}" if result.caught else "SURVIVED"
-        passed = time.monotonic() - began
-        print(f"{done:4}/{len(mutants)} {passed:5.0f} s  {result.mutant}  {fate}", flush=True)
+        fate = f"caught by {result.law} in {result.case}" if result.caught else "not caught"
+        print(f"{time.monotonic() - began:5.0f} s  {result.mutant}  {fate}", flush=True)
 
-    with workers(jobs) as pool:
-        planned_cases = planned()
-        own = {BY_HAND[mutant].case for mutant in mutants if mutant in BY_HAND}
-        baselines = look(pool, dict.fromkeys((*planned_cases, *sorted(own))))
-        print(f"the original played {len(baselines)} cases", flush=True)
-        courses = {}
-        for mutant in mutants:
-            if mutant in BY_HAND:
-                courses[mutant] = (BY_HAND[mutant].case,)
-            else:
-                plan = {case: baselines[case] for case in planned_cases}
-                courses[mutant] = concerned(mutant, plan)[:most]
-        return {result.mutant: result for result in run(pool, courses, baselines, on_result=tell)}
+    def stage(mutants: Sequence[str], wanted: Sequence[str], limit_s: float) -> list[Result]:
+        own = [BY_HAND[mutant].case for mutant in mutants if mutant in BY_HAND]
+        with workers(jobs, limit_s) as pool:
+            baselines = look(pool, dict.fromkeys((*wanted, *own)))
+            print(f"the original played {len(baselines)} cases", flush=True)
+            plan = {case: baselines[case] for case in wanted}
+            courses = {
+                mutant: (BY_HAND[mutant].case,)
+                if mutant in BY_HAND
+                else concerned(mutant, plan)[:most]
+                for mutant in mutants
+            }
+            return run(pool, courses, baselines, on_result=tell)
+
+    takes_long = [m for m in mutants if m in BY_HAND and is_long(parse_case(BY_HAND[m].case))]
+    results = {}
+    short = [mutant for mutant in mutants if mutant not in takes_long]
+    if short:
+        results = {r.mutant: r for r in stage(short, cases.short, LIMIT_S)}
+    left = [m for m, r in results.items() if not r.caught and m not in BY_HAND and most is None]
+    if left or takes_long:
+        for late in stage((*takes_long, *left), cases.long if left else (), LONG_LIMIT_S):
+            results[late.mutant] = late.after(results.get(late.mutant))
+    return results
 
 
 # --- memory ---------------------------------------------------------------------------------------

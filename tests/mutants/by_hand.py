@@ -64,6 +64,7 @@ def _gives_up(after: str) -> Change:
     return _stream("            raise\n\n    @property", f"{after}\n\n    @property")
 
 
+_FINAL = "events.append(self._transcript(stt.SpeechEventType.FINAL_TRANSCRIPT, message))"
 _FIRST_DONE = """\
         await asyncio.wait((receiving, feeding), return_when=asyncio.FIRST_COMPLETED)
         if receiving.done():
@@ -130,6 +131,23 @@ _breaks(
     _stream(
         _FIRST_DONE,
         "        while not receiving.done():\n            pass\n" + _FIRST_DONE,
+    ),
+)
+_breaks(
+    "LIVE-7",
+    "none@between-utterances+pause=180",
+    "sends nothing while the caller is muted, and takes the idle close for final",
+    _stream("                await connection.send_keepalive()", "                pass"),
+    _connection("retryable=code != protocol.CLOSE_POLICY_VIOLATION", "retryable=reason != 'idle'"),
+)
+_breaks(
+    "LIVE-8",
+    "session-limit=180@upgraded:each+pause=3700",
+    "counts drops over its whole life, and gives up after as many as there are retries",
+    _gives_up(
+        "            self._drops = getattr(self, '_drops', 0) + 1\n"
+        "            error.retryable = self._drops <= self._conn_options.max_retry\n"
+        "            raise"
     ),
 )
 
@@ -417,6 +435,25 @@ _breaks(
     ),
 )
 _breaks(
+    "CLOSE-13",
+    "session-limit=30@upgraded:each+long-call=1600",
+    "starts a watch over each session, and lets none of them go before it is closed",
+    _stream(
+        "        # The server's times start over.",
+        "        self._watches = getattr(self, '_watches', [])\n"
+        "        self._watches.append(asyncio.create_task(asyncio.sleep(36_000)))\n"
+        "        # The server's times start over.",
+    ),
+    _stream(
+        "    async def _run(self) -> None:\n",
+        "    async def aclose(self):\n"
+        "        for watch in self._watches:\n"
+        "            watch.cancel()\n"
+        "        await super().aclose()\n\n"
+        "    async def _run(self) -> None:\n",
+    ),
+)
+_breaks(
     "CLOSE-14",
     "none@mid-utterance.2+close-http-session",
     "retries on an HTTP session that the application has closed",
@@ -450,9 +487,8 @@ _breaks(
     "none@idle",
     "ends the speech before the final that belongs to it",
     _events(
-        "            events.append(self._transcript(stt.SpeechEventType.FINAL_TRANSCRIPT, message))",
-        "            events += self._end()\n"
-        "            events.append(self._transcript(stt.SpeechEventType.FINAL_TRANSCRIPT, message))",
+        _FINAL,
+        "events += self._end()\n            " + _FINAL,
     ),
 )
 _breaks(
@@ -460,10 +496,8 @@ _breaks(
     "none@idle",
     "says each final twice",
     _events(
-        "            events.append(self._transcript(stt.SpeechEventType.FINAL_TRANSCRIPT, message))",
-        "            events += 2 * [\n"
-        "                self._transcript(stt.SpeechEventType.FINAL_TRANSCRIPT, message)\n"
-        "            ]",
+        _FINAL,
+        f"{_FINAL}\n            {_FINAL}",
     ),
 )
 _breaks(
@@ -471,11 +505,8 @@ _breaks(
     "none@idle",
     "says an interim again after its final",
     _events(
-        "            events.append(self._transcript(stt.SpeechEventType.FINAL_TRANSCRIPT, message))",
-        "            events.append(self._transcript(stt.SpeechEventType.FINAL_TRANSCRIPT, message))\n"
-        "            events.append(\n"
-        "                self._transcript(stt.SpeechEventType.INTERIM_TRANSCRIPT, message)\n"
-        "            )",
+        _FINAL,
+        f"{_FINAL}\n            {_FINAL.replace('FINAL_', 'INTERIM_')}",
     ),
 )
 _breaks(
@@ -483,8 +514,8 @@ _breaks(
     "reset@mid-utterance.2",
     "leaves an utterance open when the line breaks in it, and starts the next",
     _stream(
-        "        except APIError as error:\n            self._emit(self._utterances.end_session())",
-        "        except APIError as error:\n            self._utterances.end_session()",
+        "            self._emit(self._utterances.end_session())\n            if self._http",
+        "            self._utterances.end_session()\n            if self._http",
     ),
 )
 _breaks(
@@ -544,7 +575,7 @@ _breaks(
 )
 _breaks(
     "AUDIO-5",
-    "none@idle",
+    "none@idle+stereo",
     "leaves stereo to the base class, whose resampler takes it for mono of double the length",
     _stream("super().push_frame(_mono(frame))", "super().push_frame(frame)"),
 )

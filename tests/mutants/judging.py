@@ -1,8 +1,8 @@
 """What a worker process does: play a case to a mutant, and say which laws that broke.
 
 A law counts as broken by a mutant if the original keeps it in the same case, and so does the
-framework probe: what that breaks, LiveKit's base class breaks by itself. Only a broken *must* ends a
-mutant; a *should* is noted.
+framework probe: what that breaks, LiveKit's base class breaks by itself. Only a broken *must* ends
+a mutant; a *should* is noted.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class Outcome:
 
 def perform(job: Job | Look) -> Answer[Outcome | Baseline]:
     """Do ``job``; the process is unfit for another one if the mutant left something behind."""
+    _warm_up()
     if isinstance(job, Look):
         return Answer(_look(job.case))
     target, left = _mutant(job.mutant), False
@@ -124,6 +125,12 @@ def _broken(played: Played, *, started: bool) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
+def _warm_up() -> None:
+    """Import what is imported on first use, so that no case has to wait for it."""
+    _play(target_of(None), HEALTHY)
+
+
+@lru_cache(maxsize=1)
 def _mutant(mutant: str) -> Target:
     return target_of(mutant)
 
@@ -145,8 +152,8 @@ def _look(case: str) -> Baseline:
         seen.add(Sight(key, bool(value[0]) if value else None))
         return value[0] if value else None
 
-    _play(watched_target(see), case)
-    played = _play(target_of(None), case)
+    # With eyes or without, it does the same.
+    played = _play(watched_target(see), case)
     return Baseline(frozenset(seen), frozenset(_broken(played, started=True)), _digest(played))
 
 

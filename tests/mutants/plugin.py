@@ -60,7 +60,7 @@ def target_of(mutant_id: str | None) -> Target:
 
 
 def watched_target(see: Callable[..., object]) -> Target:
-    """The original as a target, which tells ``see`` what code it reaches, see `operators.watched`."""
+    """The original as a target that tells ``see`` what code it reaches, see `watched`."""
     sources = {**original(), **{m: watched(m, original()[m]) for m in SPOILT}}
     return _target(_load(sources, {EYE: see}))
 

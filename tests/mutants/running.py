@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sttkit.conformance.casework import PRELOAD
 from sttkit.conformance.plan import Scope, plan
 from sttkit.conformance.pool import Lost, Pool
 from sttkit.dialects import load_dialect
+from sttkit.scripting.cases import Case
 
 from .by_hand import BY_HAND
 from .judging import Baseline, Job, Look, Outcome, perform
@@ -16,6 +17,10 @@ from .plugin import generated
 
 LIMIT_S = 60.0
 """Seconds for a job before its process is killed."""
+LONG_LIMIT_S = 600.0
+"""The same, for cases of long calls."""
+LONG_S = 60.0
+"""Seconds of virtual time in one action from which on a case is a long one."""
 AT_ONCE = 12
 """Cases in a job. A mutant that hangs costs a job, and then one for each of its cases."""
 HANGS = "LIVE-5"
@@ -49,23 +54,54 @@ class Result:
     def caught(self) -> bool:
         return bool(self.law)
 
+    def after(self, earlier: Result | None) -> Result:
+        """This and what was seen before, in other cases."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            played=earlier.played + self.played,
+            warned=tuple(sorted({*earlier.warned, *self.warned})),
+            differs=earlier.differs + self.differs,
+        )
 
-def planned() -> tuple[str, ...]:
+
+@dataclass(frozen=True)
+class Planned:
     """Ids of the cases of the default plan, the most telling ones first.
 
-    That is the smoke tier; then one case for each fault and action; then the rest.
+    Attributes:
+        short: the smoke tier; then one case for each fault and action; then the rest.
+        long: calls of many minutes, which take long to play.
     """
+
+    short: tuple[str, ...]
+    long: tuple[str, ...]
+
+
+def planned() -> Planned:
+    """The default plan, in the order in which it is played here."""
     dialect = load_dialect("custom_stt")
     smoke = plan(dialect, Scope(world="simulated", tier="smoke"))
     whole = plan(dialect, Scope(world="simulated"))
     first = {(tuple(p.fault.id for p in case.faults), case.actions): case for case in whole[::-1]}
     kinds = (case for case in whole if case in first.values())
-    return tuple(dict.fromkeys(case.id for case in (*smoke, *kinds, *whole)))
+    ordered = dict.fromkeys((*smoke, *kinds, *whole))
+    return Planned(
+        tuple(case.id for case in ordered if not is_long(case)),
+        tuple(case.id for case in ordered if is_long(case)),
+    )
 
 
-def workers(jobs: int) -> Workers:
+def is_long(case: Case) -> bool:
+    """Whether a case takes many minutes of virtual time."""
+    script = case.script()
+    return any(script.lasting(action) > LONG_S for action in ("pause", "long-call"))
+
+
+def workers(jobs: int, limit_s: float = LIMIT_S) -> Workers:
     """Worker processes for what follows."""
-    return Pool(perform, size=jobs, limit_s=LIMIT_S, preload=(*PRELOAD, perform.__module__))
+    return Pool(perform, size=jobs, limit_s=limit_s, preload=(*PRELOAD, perform.__module__))
 
 
 def look(pool: Workers, cases: Iterable[str]) -> dict[str, Baseline]:

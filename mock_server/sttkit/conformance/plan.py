@@ -79,6 +79,8 @@ _COMBINED = (
     "reset@mid-utterance:each",
     # Refused for good, but only once the handshake was through.
     "close=1008@greeting",
+    # All that follows in the utterance that is cut is silence.
+    "reset@mid-utterance.3",
     # The reconnect itself fails.
     "reset@mid-utterance.2/http=503@connecting.2",
     "close=1011@mid-utterance.2/refused@connecting.2",
