@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -44,3 +45,21 @@ def test_the_law_holds_on_a_flawless_plugin_in_the_same_case(key: str) -> None:
     plugin = BROKEN[key]
     judgement = verdict(load_target("framework_probe"), plugin.law, plugin.case, real_time=False)
     assert judgement.verdict is Verdict.PASS, judgement
+
+
+def test_a_finding_about_a_stream_that_hangs_says_where_it_waits() -> None:
+    plugin = BROKEN["LIVE-1"]
+    observed = verdict(plugin.target, plugin.law, plugin.case, real_time=False).observed
+    assert "Deaf._run" in observed or "broken/live.py" in observed
+
+
+def test_a_deadlock_is_judged_as_far_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*args: object, **options: object) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(simulated, "drive", never)
+    run = simulated.play(load_target("framework_probe"), parse_case("none@idle").script()).run
+    [waiting] = run.history.of("waiting")
+    assert "deadlock" in waiting.data["why"]
+    assert any("test_laws_on_broken_plugins.py" in task for task in waiting.data["tasks"])
+    assert Verdict.FAIL not in {judgement.verdict for judgement in judge(run).values()}

@@ -96,3 +96,28 @@ def test_some_actions_do_not_wait_for_a_point(action: str) -> None:
 def test_a_batch_case_is_known_as_one() -> None:
     assert parse_case("batch-http=503@batch").is_batch
     assert not parse_case("none@idle").is_batch
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    ["none@idle+pause=180", "none@idle+input=48000", "session-limit=180@upgraded:each+long-call"],
+)
+def test_an_action_may_have_a_parameter(spelled: str) -> None:
+    case = parse_case(spelled)
+    assert case.id == spelled
+    assert [str(step) for step in case.script().client] == list(case.actions)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "told"),
+    [
+        ("none@idle+flush=3", "flush takes no parameter"),
+        ("none@idle+pause=long", "pause with seconds 'long'"),
+        ("none@idle+input=4", "a whole number from 8000 to 192000"),
+        ("none@idle+paws=3", "did you mean 'pause'"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_explained(spelled: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_case(spelled)
+    assert told in str(caught.value)

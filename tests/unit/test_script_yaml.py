@@ -200,3 +200,18 @@ def test_a_script_in_python_takes_only_faults_and_known_actions() -> None:
     with pytest.raises(UsageError, match="unknown action 'dance'"):
         script(None, client=[Step("dance")])
     assert script().speech == silence(1.0)
+
+
+def test_an_action_with_a_parameter_is_read_as_it_was_written() -> None:
+    step = Step("pause", Cue(audio_s=1.0), 180.0)
+    written = dump_script(Script(speech("hello"), client=(step,)))
+    assert "seconds: 180.0" in written
+    assert parse_script(written).client == (step,)
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", "[1]"])
+def test_an_actions_parameter_has_its_limits(given: str) -> None:
+    text = f"sttkit: 1\nspeech: [{{say: hello}}]\nclient: [{{do: pause, seconds: {given}}}]\n"
+    with pytest.raises(ScriptError) as caught:
+        parse_script(text)
+    assert "<script>:3" in str(caught.value)
