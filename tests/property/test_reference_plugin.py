@@ -151,6 +151,10 @@ FOUND = {
         {sttkit: 1, speech: [{say: there}], client: [{do: second-stream}], faults: [
          {fault: half-close, at: mid-utterance},
          {fault: provider-error, error: bad_request, at: before-audio}]}""",
+    "a retry of one of two streams after attempts that could be either's": """
+        {sttkit: 1, speech: [{say: friend}], client: [
+         {do: second-stream}, {at: {audio_s: 0.1}, do: aclose}],
+         faults: [{fault: fin, at: greeting, connection: each}]}""",
     "an error message behind a violation": """
         {sttkit: 1, speech: [{say: hello}], faults: [
          {fault: rfc, violation: rsv-bits, at: mid-utterance},
