@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import sttkit
-from sttkit import faults
+from sttkit import faults, strategies
 
 PUBLIC = [
     "Cue",
@@ -57,6 +57,20 @@ def test_importing_the_kit_loads_nothing_heavy(statement: str) -> None:
 def test_the_engine_loads_without_a_loop_or_livekit() -> None:
     loaded = loaded_by("import sttkit.session.connection") - loaded_by("pass")
     assert not {"aiohttp", "livekit", "numpy", "yaml"} & loaded
+
+
+def test_the_public_names_for_property_tests_are_these() -> None:
+    assert sorted(strategies.__all__) == [
+        "IN_A_CALL",
+        "SEARCHING",
+        "STREAMING",
+        "assert_holds",
+        "client_steps",
+        "placed_faults",
+        "scripts",
+        "speeches",
+    ]
+    assert all(hasattr(strategies, name) for name in strategies.__all__)
 
 
 def test_every_fault_has_a_constructor_of_its_name() -> None:

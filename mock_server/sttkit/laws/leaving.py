@@ -110,8 +110,8 @@ def _early_audio(run: Run, stream: Stream) -> Judgement:
         return unexercised("the server broke the protocol of the line")
     if any(c.failure is not None for c in history.unassigned):
         return unexercised("an attempt failed, and it cannot be told whose it was")
-    if stream.actions(*CLOSING_ACTIONS):
-        return unexercised("the application closed the stream")
+    if stream.actions(*CLOSING_ACTIONS) or history.session_closed_order < NEVER:
+        return unexercised("the application closed the stream or its HTTP session")
     words = stream.words_pushed()
     if not words:
         return unexercised("no words were pushed")

@@ -64,6 +64,8 @@ def is_retried(run: Run, stream: Stream, failure: Failure) -> Judgement:
         return unexercised(f"the application left when {failure.what} had just happened")
     if used >= budget_of(run):
         return unexercised("no failure left budget for a retry")
+    if run.history.unassigned:
+        return unclear("attempts of two streams cannot be told apart")
     tried = f"{used + 1} of {count(budget_of(run) + 1, 'attempt')}"
     if reaction.what == "raised":
         assert reaction.record is not None
@@ -173,7 +175,8 @@ def _wait_follows_options(run: Run, stream: Stream, position: int) -> Judgement 
     if not any(error.at < r.at <= attempt.began for r in stream.pushes):
         return None
     used = most_used(run, stream, stream.connections.index(failed))
-    surely_first = position == 0 or used == 0
+    # An attempt of which it cannot be told whose it was may have been the first.
+    surely_first = (position == 0 or used == 0) and not history.unassigned
     wait = FIRST_WAIT_S if surely_first else max(FIRST_WAIT_S, run.options.retry_interval)
     took = attempt.began - error.at
     if took <= wait + WAIT_SLACK_S:
