@@ -42,6 +42,14 @@ def test_a_healthy_session_says_what_was_said_and_closes_with_1000(dialect: str)
     assert caller.protocol.parser_exc is None
 
 
+def test_all_messages_of_an_utterance_carry_its_number() -> None:
+    _, caller = whole_session(dialect="openai")
+    told = [json.loads(message) for message in caller.messages]
+    items = [(one["item_id"], one.get("transcript")) for one in told if "item_id" in one]
+    assert [item for item, text in items if text] == ["item_0", "item_1"]
+    assert [item for item, _ in items] == sorted(item for item, _ in items)
+
+
 @every_dialect
 def test_the_points_of_a_session_come_in_the_order_of_the_catalogue(dialect: str) -> None:
     stage, _ = whole_session(dialect=dialect)
