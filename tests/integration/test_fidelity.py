@@ -15,30 +15,46 @@ DOCS = Path(__file__).parents[2] / "docs" / "fidelity.md"
 ROW = re.compile(r"^\| (\w+) \| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 PROCESSES = 10
 """Over loopback a case mostly waits."""
+REPEATS = 3
 
 Cell = tuple[str, str]
 CELLS: tuple[Cell, ...] = tuple((target, case) for target in TARGETS for case in cases_for(target))
 
 
-def played(jobs: Iterable[Job]) -> dict[Job, Outcome | Lost]:
+def played(jobs: Iterable[Job], processes: int) -> dict[Job, Outcome | Lost]:
     slow_first = sorted(jobs, key=lambda job: not job.case.startswith(SLOW))
     preload = ("livekit.agents", "tests.support.fidelity", "sttkit.worlds.simulated")
-    with Pool(perform, size=PROCESSES, preload=preload) as pool:
+    with Pool(perform, size=processes, preload=preload) as pool:
         for job in slow_first:
             pool.submit(job)
         return dict(pool.results())
 
 
+def real(cells: Iterable[Cell], processes: int = PROCESSES) -> dict[Job, Outcome | Lost]:
+    return played([Job(target, case, "loopback") for target, case in cells], processes)
+
+
 @pytest.fixture(scope="module")
 def differences() -> dict[Cell, str]:
-    """What differs between the worlds, by target and case."""
-    worlds = ("simulated", "loopback")
-    outcomes = played(Job(target, case, world) for target, case in CELLS for world in worlds)
-    found = {}
-    for target, case in CELLS:
-        simulated, real = (outcomes[Job(target, case, world)] for world in worlds)
-        if simulated != real:
-            found[target, case] = f"{target} {case}\n  simulated: {simulated}\n  loopback:  {real}"
+    """What differs between the worlds, by target and case.
+
+    Real time is not the same twice: what surprises is played again, on a quieter machine.
+    """
+    simulated = played([Job(target, case, "simulated") for target, case in CELLS], 2)
+    outcomes = real(CELLS)
+    for _ in range(REPEATS):
+        found = {}
+        for target, case in CELLS:
+            one, other = (
+                simulated[Job(target, case, "simulated")],
+                outcomes[Job(target, case, "loopback")],
+            )
+            if one != other:
+                found[target, case] = f"{target} {case}\n  simulated: {one}\n  loopback:  {other}"
+        surprising = set(found) ^ set(listed())
+        if not surprising:
+            break
+        outcomes |= real(surprising, 2)
     return found
 
 

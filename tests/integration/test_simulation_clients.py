@@ -453,9 +453,9 @@ def test_pytest_asyncio_runs_tests_on_simulated_loops(tmp_path: Path) -> None:
                 await asyncio.sleep(60)
 
             async def test_an_hour_passes(server):
-                before = time.time()
+                before = time.monotonic()
                 await asyncio.sleep(3600)
-                assert time.time() - before == pytest.approx(3600)
+                assert time.monotonic() - before == 3600
                 reader, writer = await asyncio.open_connection("api.example.com", 80)
                 assert await reader.read() == b""
                 writer.close()

@@ -13,6 +13,7 @@ from sttkit.conformance.casework import (
     Outcome,
     ProbeJob,
     Refusal,
+    Smallest,
     Survey,
     SurveyJob,
 )
@@ -59,12 +60,13 @@ def outcome(started=True, unfired=(), by_start=None, **verdicts: Judgement) -> O
 FAILED = broken("a new connection within 0.6 s", "none in 15 s", 1.32)
 
 
-def perform(job: Job) -> Answer[Survey | Outcome | Refusal]:
+def perform(job: Job) -> Answer[Survey | Outcome | Smallest | Refusal]:
     if isinstance(job, ProbeJob):
         # The framework breaks RETRY-7 wherever it is asked, and nothing else.
         return Answer(outcome(RETRY_7=FAILED))
     if isinstance(job, SurveyJob):
         return Answer(_survey(job.target))
+    assert isinstance(job, CaseJob)
     said = _outcome(job)
     if isinstance(said, Outcome):
         said = _traced(job, said)

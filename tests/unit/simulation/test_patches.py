@@ -316,7 +316,8 @@ class Kept:
 
 def orders(build: Any, *, runs: int = 20) -> set[tuple[int, ...]]:
     """The orders that a set of 20 numbered things had, in so many runs."""
-    seen, clutter = set(), []
+    seen: set[tuple[int, ...]] = set()
+    clutter: list[bytearray] = []
     for _ in range(runs):
         loop = simulated_loop()
         loop.numbered.append(Kept)
