@@ -24,7 +24,7 @@ import livekit.agents  # noqa: F401  # takes seconds, which are not the call's
 from benchmarks import plain_plugin
 from benchmarks.call import SAMPLE_RATE, Call, chatter, frames_of, talk
 from benchmarks.jumping import JumpingLoop, clocks_of
-from benchmarks.machine import keep_to_core, resident_bytes
+from benchmarks.machine import resident_bytes
 from sttkit.dialects import load_dialect
 from sttkit.scripting.model import Script
 from sttkit.server.fake import FakeServer
@@ -115,7 +115,6 @@ def _run(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, Cost]) -> Co
 
 
 if __name__ == "__main__":
-    keep_to_core(0)
     world, name, seconds, frame_ms = sys.argv[1:]
     target = plain_plugin.TARGET if name == "plain" else load_target(name)
     cost = play(world, target, Call(float(seconds), float(frame_ms) / 1000))
