@@ -368,9 +368,10 @@ def _step_item(step: Step) -> dict[str, Any]:
     if step.at.audio_s is not None:
         item["at"] = {"audio_s": step.at.audio_s}
     elif step.at.point is not None:
-        item["at"] = {"point": step.at.point.value}
+        cue: dict[str, Any] = {"point": step.at.point.value}
         if step.at.n != 1:
-            item["at"]["n"] = step.at.n
+            cue["n"] = step.at.n
+        item["at"] = cue
     item["do"] = step.do
     if step.param is not None:
         item[ACTION_PARAMETERS[step.do].name] = step.param
