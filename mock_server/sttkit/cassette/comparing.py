@@ -35,28 +35,43 @@ from sttkit.cassette.tape import dialect_request
 from sttkit.dialects.model import Dialect
 from sttkit.events import Keepalive
 
+AUDIO_TOLERANCE_S = 0.25
+"""When a connection breaks, a little more or less of the audio has gone out."""
 _COMPARED_HEADERS = frozenset({"content-type", "retry-after", "location", "www-authenticate"})
 
 
 def differences(one: Cassette, other: Cassette, rules: Rules | None = None) -> list[str]:
     """How ``other`` differs from ``one``, as lines of a unified diff; empty if it does not."""
-    before, after = meaning_of(one, rules), meaning_of(other, rules)
+    before, after = meaning_of(one, rules), meaning_of(other, rules, like=one)
     return list(difflib.unified_diff(before, after, one.name, other.name, lineterm="", n=2))
 
 
-def meaning_of(cassette: Cassette, rules: Rules | None = None) -> list[str]:
-    """What a cassette says, a line each: by interaction, the client's side, then the server's."""
+def meaning_of(
+    cassette: Cassette, rules: Rules | None = None, *, like: Cassette | None = None
+) -> list[str]:
+    """What a cassette says, a line each: by interaction, the client's side, then the server's.
+
+    Audio that is about as long as on the cassette ``like`` is told to be as long.
+    """
+    usual = [_audio_s(one) for one in like.interactions()] if like is not None else []
     dialect = dialect_of(cassette.header.dialect, cassette.header.sample_rate)
     rules = (rules or Rules()).also(*dialect.volatile)
     lines = [f"dialect {cassette.header.dialect or 'unknown'}"]
     for one in cassette.interactions():
         lines.append(f"interaction {one.number + 1}")
         lines += [f"  client {said}" for said in _said(cassette, one, "client", dialect, rules)]
-        lines.append(f"  client audio {one.entries[-1].audio_us / 1e6:.2f} s")
+        audio_s = _audio_s(one)
+        if one.number < len(usual) and abs(usual[one.number] - audio_s) <= AUDIO_TOLERANCE_S:
+            audio_s = usual[one.number]
+        lines.append(f"  client audio {audio_s:.2f} s")
         lines += [f"  server {said}" for said in _said(cassette, one, "server", dialect, rules)]
         end = one.end
         lines.append(f"  ended {end.how} by {end.by}" if end else "  did not end")
     return lines
+
+
+def _audio_s(one: Interaction) -> float:
+    return one.entries[-1].audio_us / 1e6
 
 
 def _said(

@@ -78,7 +78,7 @@ def _loaded(data: bytes, name: str) -> Any:
         mark = error.problem_mark or error.context_mark
         raise UsageError(
             f"not plain YAML: {error.problem or error.context}",
-            where=f"{name}:{mark.line + 1}" if mark else name,
+            where=f"{name}:{mark.line + 1}" if mark is not None else name,
             expected=_EXPECTED,
         ) from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
