@@ -17,6 +17,7 @@ from typing import Any
 
 from sttkit.cassette.reel import Playing
 from sttkit.cassette.tape import Tape
+from sttkit.audio.synth import render
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Dialect
 from sttkit.driver.options import CANARY, RunOptions
@@ -96,6 +97,9 @@ def play(
         SimulationError: the plugin tried to leave the simulation or went to another host.
     """
     load_framework()
+    # On a busy machine this takes longer than a plugin may block the loop.
+    for speech in tracks_of(script, limits or Limits()).values():
+        render(speech, target.sample_rate)
     loop = simulated_loop(script.seed)
     staging = _Staging(loop, target, script, conn, limits, pace, tape)
     with _collecting_by_hand():
