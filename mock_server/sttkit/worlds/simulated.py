@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
+from sttkit.audio.synth import render
 from sttkit.cassette.reel import Playing
 from sttkit.cassette.tape import Tape
-from sttkit.audio.synth import render
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Dialect
 from sttkit.driver.options import CANARY, RunOptions
