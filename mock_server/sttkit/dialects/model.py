@@ -69,6 +69,7 @@ class View:
         utterance: number of the utterance that is spoken of, from 0.
         said: text of the latest interim of the segment that is spoken of; a dialect that sends only
             what is new says the rest.
+        heard_s: seconds of audio heard so far.
         unflushed_s: seconds of audio heard since the client last asked for finals.
         chunk_bytes: size of the audio message before the one that is read; 0 if there was none.
     """
@@ -78,6 +79,7 @@ class View:
     sequence: int = 0
     utterance: int = 0
     said: str = ""
+    heard_s: float = 0.0
     unflushed_s: float = 0.0
     chunk_bytes: int = 0
 

@@ -46,11 +46,12 @@ class Slot:
 
     Attributes:
         put: what is written there.
-        take: what the value there says of the event; anything may be there, or None.
+        take: what the value there says of the event; anything may be there, or None. It gives None
+            where the value makes it a message of another kind.
     """
 
     put: Filler
-    take: Callable[[object], Fields] = _nothing
+    take: Callable[[object], Fields | None] = _nothing
 
 
 # --- what an event says -------------------------------------------------------------------------

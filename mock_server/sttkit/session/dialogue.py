@@ -171,7 +171,9 @@ class Dialogue:
 
     def _count(self, size: int) -> None:
         """Audio of so many bytes arrived."""
-        self._view.unflushed_s += size / 2 / self._rate
+        seconds = size / 2 / self._rate
+        self._view.heard_s += seconds
+        self._view.unflushed_s += seconds
         self._view.chunk_bytes = size
 
     def _configure(self, config: Config) -> None:
