@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import sttkit.worlds.loopback
 import tests.support.outsiders  # noqa: F401 (all of it before pytest in pytest: NumPy loads once)
 from sttkit.cli import main
 from sttkit.laws.model import Verdict
