@@ -17,6 +17,7 @@ COMMANDS = [
     for line in re.findall(r"^\$ (sttkit .*)$", README, flags=re.MULTILINE)
 ]
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+SERVING = {"serve", "replay"}
 BROKEN = {"deepgram"}
 """Released plugins with findings: a check of them says so."""
 
@@ -33,7 +34,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [c for c in COMMANDS if c[0] != "serve"], ids=lambda command: " ".join(command)
+    "command", [c for c in COMMANDS if c[0] not in SERVING], ids=lambda command: " ".join(command)
 )
 def test_a_command_does_what_the_page_says(command: list[str]) -> None:
     done = run(command)
@@ -43,7 +44,7 @@ def test_a_command_does_what_the_page_says(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [c for c in COMMANDS if c[0] == "serve"], ids=lambda command: " ".join(command)
+    "command", [c for c in COMMANDS if c[0] in SERVING], ids=lambda command: " ".join(command)
 )
 def test_a_served_script_says_where_it_listens(command: list[str]) -> None:
     with subprocess.Popen(

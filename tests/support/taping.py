@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sttkit.cassette.format import parse
-from sttkit.cassette.model import VERSION, Cassette, Header
+from sttkit.cassette.model import VERSION, Cassette, Header, Side
 from sttkit.cassette.tap import Tap
 from sttkit.cassette.writing import CassetteWriter
 from tests.support.caller import Caller, Stage
@@ -13,6 +13,7 @@ class TapedCaller(Caller):
     """A caller whose connection is recorded, as from a place beside the server."""
 
     def __init__(self, stage: TapedStage, **options: object) -> None:
+        self._client_shut = False
         self.tap = Tap(stage.writer.open(stage.at_us, "ws://server.test"))
         super().__init__(stage, **options)  # type: ignore[arg-type]
         self._taped = stage
@@ -40,7 +41,7 @@ class TapedCaller(Caller):
         super()._receive_eof()
 
     def _lose(self, *, reset: bool) -> None:
-        by = "client" if getattr(self, "_client_shut", False) else "server"
+        by: Side = "client" if self._client_shut else "server"
         self.tap.ended("reset" if reset else "fin", by, self._taped.at_us)
         super()._lose(reset=reset)
 

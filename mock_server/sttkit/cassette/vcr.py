@@ -70,19 +70,22 @@ def _loaded(data: bytes, name: str) -> Any:
             if depth > MAX_DEPTH or aliases > MAX_ALIASES:
                 raise UsageError(
                     "nested too deeply" if depth > MAX_DEPTH else "too many aliases",
-                    where=f"{name}:{event.start_mark.line + 1}",
+                    where=_place(name, event.start_mark),
                     expected=_EXPECTED,
                 )
         return yaml.load(data, Loader=loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
         raise UsageError(
             f"not plain YAML: {error.problem or error.context}",
-            where=f"{name}:{mark.line + 1}" if mark is not None else name,
+            where=_place(name, error.problem_mark or error.context_mark),
             expected=_EXPECTED,
         ) from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(f"not plain YAML: {error}", where=name, expected=_EXPECTED) from None
+
+
+def _place(name: str, mark: Any) -> str:
+    return name if mark is None else f"{name}:{mark.line + 1}"
 
 
 def _write(writer: CassetteWriter, one: Any, at_us: int) -> None:

@@ -13,7 +13,7 @@ from sttkit.cassette.tape import ASAP, EXACT, Attempts, Tape, Timing, compiled
 from sttkit.errors import UsageError
 from sttkit.events import Final
 from tests.support.caller import SAID, TONGUES, Caller
-from tests.support.taping import TapedStage
+from tests.support.taping import TapedCaller, TapedStage
 
 DIALECTS = tuple(TONGUES)
 
@@ -45,6 +45,7 @@ def play(
 ) -> tuple[TapedStage, Caller]:
     stage = TapedStage(*map(faults.parse_placed, placed), dialect=dialect, tape=tape)
     caller = stage.call()
+    assert isinstance(caller, TapedCaller)
     caller.speak(until=stage.script.speech.duration, frame_s=frame_s)
     if closes:
         caller.close(1000, "enough")

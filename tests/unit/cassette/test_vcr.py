@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -126,17 +127,17 @@ def test_what_is_no_plain_cassette_of_vcr_is_refused(text: str, problem: str) ->
 
 def test_what_vcr_itself_writes_is_read() -> None:
     vcr = pytest.importorskip("vcr")
-    from vcr.request import Request
-    from vcr.serialize import serialize
-    from vcr.serializers import yamlserializer
-
-    request = Request("POST", "http://localhost:8000/transcribe?language=en", WAV, {"A": "b"})
+    serialize = importlib.import_module("vcr.serialize").serialize
+    serializer = importlib.import_module("vcr.serializers.yamlserializer")
+    request = vcr.request.Request(
+        "POST", "http://localhost:8000/transcribe?language=en", WAV, {"A": "b"}
+    )
     response = {
         "status": {"code": 200, "message": "OK"},
         "headers": {"Content-Type": ["application/json"]},
         "body": {"string": ANSWER.encode()},
     }
-    text = serialize({"requests": [request], "responses": [response]}, yamlserializer)
+    text = serialize({"requests": [request], "responses": [response]}, serializer)
     cassette = import_vcr(text.encode(), name=f"vcr {vcr.__version__}")
     one = cassette.interactions()[0]
     assert one.request is not None
