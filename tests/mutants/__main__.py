@@ -195,7 +195,7 @@ def _print_operators(results: Sequence[Result]) -> None:
 
 
 def _missed_too_many(results: Sequence[Result]) -> bool:
-    """Tell how many were caught of those that differ in behaviour; True if too few."""
+    """Tell how many were noticed of those that differ in behaviour; True if too few."""
     listed = survivors()
     caught = sum(result.caught for result in results)
     kinds = Counter(
@@ -203,9 +203,13 @@ def _missed_too_many(results: Sequence[Result]) -> bool:
     )
     for kind, meaning in KINDS.items():
         print(f"{kinds[kind]:4} {kind}: {meaning}")
-    differing = caught + kinds["missed"]
-    share = caught / differing if differing else 1.0
-    print(f"{caught} of {differing} mutants that differ in behaviour are caught: {share:.1%}")
+    noticed = caught + kinds["warned"]
+    differing = noticed + kinds["missed"]
+    share = noticed / differing if differing else 1.0
+    print(
+        f"of {differing} mutants that differ in behaviour {caught} break a must, "
+        f"{kinds['warned']} a should: {share:.1%} are noticed"
+    )
     return share < WANTED
 
 

@@ -18,7 +18,7 @@ from .by_hand import BY_HAND
 from .operators import EYE, Mutant, mutants_of, watched
 
 FOLDER = Path(__file__).parents[2] / "plugin" / "livekit" / "plugins" / "custom_stt"
-SPOILT = ("_connection", "_stream", "_events", "_batch")
+SPOILT = ("_connection", "_stream", "_batch")
 """The modules that hold the recovery code: what is done when a line, a server or a close goes
 wrong. The others are data and constructors, and have tests of their own."""
 
