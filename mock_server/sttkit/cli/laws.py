@@ -21,7 +21,7 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the laws, or tell one in full."""
-    from sttkit.conformance.check import title_of
+    from sttkit.conformance.summary import title_of
     from sttkit.laws import ALL_LAWS
 
     if arguments.id is None:

@@ -6,10 +6,9 @@ LiveKit's base class alone: what it breaks as well is the framework's doing.
 
 from __future__ import annotations
 
-import textwrap
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sttkit._version import __version__
 from sttkit.conformance.casework import (
@@ -26,37 +25,21 @@ from sttkit.conformance.casework import (
     Survey,
     SurveyJob,
     perform,
-    script_of,
 )
 from sttkit.conformance.options import CheckOptions, chosen_laws, default_jobs, validate
 from sttkit.conformance.plan import Scope, World, plan
 from sttkit.conformance.pool import LIMIT_S, Answer, Lost, Pool
-from sttkit.conformance.reproduce import reproducer
 from sttkit.conformance.result import (
-    CaseResult,
     CheckResult,
-    LawVerdict,
-    Owner,
-    TargetResult,
-    as_reported,
-    findings_of,
 )
 from sttkit.conformance.search import Search
+from sttkit.conformance.subject import ENOUGH_LOST, HEALTHY, Subject, how_lost
+from sttkit.conformance.summary import Summary, owner_of
 from sttkit.conformance.twice import Difference, difference
 from sttkit.dialects import load_dialect
-from sttkit.errors import SttkitError, TargetError, UsageError
-from sttkit.laws.model import Judgement, Law, Verdict, unclear
+from sttkit.errors import TargetError, UsageError
+from sttkit.laws.model import Law
 from sttkit.scripting.cases import parse_case
-from sttkit.scripting.yaml import dump_script
-
-HEALTHY = "none@idle"
-"""The case that shows what a plugin does on a good day."""
-ENOUGH_LOST = 3
-"""So many processes may a target take with it, one after another, before the rest of its cases is
-not played."""
-
-_FROZEN_LAW = "LIVE-5"
-"""The law that a plugin breaks which takes its process with it."""
 
 Perform = Callable[[Job], Answer[Result]]
 
@@ -98,36 +81,6 @@ def check(
         return _Check(options, reported, pool, on_progress).run()
 
 
-def title_of(law: Law) -> str:
-    """The first sentence of what a law says, short enough for a line."""
-    first = law.statement.split(". ")[0].rstrip(".")
-    return textwrap.shorten(first, 110, placeholder=" …")
-
-
-@dataclass
-class _Subject:
-    """One target in the course of a check."""
-
-    spec: str
-    survey: Survey | None = None
-    error: SttkitError | None = None
-    case_ids: tuple[str, ...] = ()
-    outcomes: dict[str, Outcome | Lost | Refusal] = field(default_factory=dict)
-    compared: int = 0
-    differences: dict[str, Difference] = field(default_factory=dict)
-    lost: int = 0
-    given_up: bool = False
-    finished_at: float = 0.0
-    search: Search | None = None
-    examples: int = 0
-    simulated_s: float = 0.0
-
-    @property
-    def start_in_health(self) -> bool | None:
-        healthy = self.outcomes.get(HEALTHY)
-        return healthy.started if isinstance(healthy, Outcome) else None
-
-
 class _Check:
     def __init__(
         self,
@@ -140,14 +93,16 @@ class _Check:
         self._laws = laws
         self._pool = pool
         self._on_progress = on_progress
-        self._subjects = {spec: _Subject(spec) for spec in dict.fromkeys(options.targets)}
+        self._subjects = {
+            spec: Subject(spec, options.world) for spec in dict.fromkeys(options.targets)
+        }
         self._probed: dict[tuple[str, World], Outcome | None] = {}
         self._done = 0
         self._total = 0
         self._began = time.monotonic()
 
     def run(self) -> CheckResult:
-        interrupted = False
+        options, interrupted = self._options, False
         try:
             for spec in self._subjects:
                 self._pool.submit(SurveyJob(spec, self._options.dialect))
@@ -155,10 +110,11 @@ class _Check:
                 self._take(job, answer)
         except KeyboardInterrupt:
             interrupted = True
+        summary = Summary(options, self._laws, self._probed, self._began)
         return CheckResult(
             sttkit=__version__,
-            seed=self._options.seed,
-            targets=tuple(self._result(subject) for subject in self._subjects.values()),
+            seed=options.seed,
+            targets=tuple(summary.target(subject) for subject in self._subjects.values()),
             interrupted=interrupted,
         )
 
@@ -170,7 +126,7 @@ class _Check:
             self._probed[job.case, job.world] = said
             self._tell(f"{PROBE} {job.case}", broken=False)
             for subject in self._subjects.values():
-                if self._world(subject) == job.world:
+                if subject.world == job.world:
                     self._blame(subject, job.case)
         elif isinstance(job, SurveyJob):
             self._surveyed(self._subjects[job.target], answer)
@@ -193,7 +149,7 @@ class _Check:
             self._search_on(subject)
 
     def _played_again(
-        self, subject: _Subject, case_id: str, answer: Outcome | Lost | Refusal
+        self, subject: Subject, case_id: str, answer: Outcome | Lost | Refusal
     ) -> None:
         first = subject.outcomes[case_id]
         assert isinstance(first, Outcome)
@@ -205,7 +161,7 @@ class _Check:
         subject.finished_at = time.monotonic()
         self._tell(f"{subject.spec} {case_id}", broken=False)
 
-    def _played(self, subject: _Subject, case_id: str, answer: Outcome | Lost | Refusal) -> None:
+    def _played(self, subject: Subject, case_id: str, answer: Outcome | Lost | Refusal) -> None:
         subject.outcomes[case_id] = answer
         self._came_back(subject, answer)
         # Before the healthy case is over, it is not known what counts as broken.
@@ -214,9 +170,9 @@ class _Check:
                 self._probe_if_broken(subject, earlier)
         elif HEALTHY in subject.outcomes:
             self._probe_if_broken(subject, case_id)
-        self._tell(f"{subject.spec} {case_id}", broken=self._broke_a_must(subject, case_id))
+        self._tell(f"{subject.spec} {case_id}", broken=subject.broke_a_must(case_id, self._laws))
 
-    def _came_back(self, subject: _Subject, answer: Outcome | Lost | Refusal) -> None:
+    def _came_back(self, subject: Subject, answer: Outcome | Lost | Refusal) -> None:
         subject.finished_at = time.monotonic()
         subject.lost = subject.lost + 1 if isinstance(answer, Lost) else 0
         if subject.lost >= ENOUGH_LOST:
@@ -231,7 +187,7 @@ class _Check:
 
     # --- scripts that nobody planned ----------------------------------------------------------
 
-    def _search_on(self, subject: _Subject) -> None:
+    def _search_on(self, subject: Subject) -> None:
         """Have more scripts played, or when all were, have what they broke shrunk."""
         search = subject.search
         # Before the healthy case is over, it is not known what counts as broken.
@@ -252,12 +208,12 @@ class _Check:
                         subject.start_in_health,
                         self._options.seed,
                         self._options.dialect,
-                        self._world(subject),
+                        subject.world,
                     )
                 )
 
     def _searched(
-        self, subject: _Subject, search: Search, line: str, answer: Outcome | Lost | Refusal
+        self, subject: Subject, search: Search, line: str, answer: Outcome | Lost | Refusal
     ) -> None:
         subject.examples += 1
         if not isinstance(answer, Outcome):  # there is nothing to shrink: it is told as it is
@@ -267,19 +223,19 @@ class _Check:
             return
         self._came_back(subject, answer)
         subject.simulated_s += answer.simulated_s
-        broken = bool(self._broken_musts(subject, answer))
+        broken = bool(subject.broken_musts(answer, self._laws))
         self._tell(f"{subject.spec} {line}", broken=broken)
         if not broken:
             search.learn(line, {})
             return
         search.broken[line] = answer
-        world = self._world(subject)
+        world = subject.world
         if subject.spec == PROBE or (line, world) in self._probed:
             self._blame(subject, line)
         else:
             self._submit_probe(line, world)
 
-    def _blame(self, subject: _Subject, line: str) -> None:
+    def _blame(self, subject: Subject, line: str) -> None:
         """Whose fault is what a made-up script breaks? Now that it is known, keep the smallest."""
         search = subject.search
         outcome = search.broken.get(line) if search is not None else None
@@ -289,12 +245,12 @@ class _Check:
         search.learn(
             line,
             {
-                law: self._owner(subject, line, law, judged[law])
-                for law in self._broken_musts(subject, outcome)
+                law: owner_of(subject, line, law, judged[law], self._probed)
+                for law in subject.broken_musts(outcome, self._laws)
             },
         )
 
-    def _shrunk(self, subject: _Subject, job: ShrinkJob, answer: Result | Lost) -> None:
+    def _shrunk(self, subject: Subject, job: ShrinkJob, answer: Result | Lost) -> None:
         smallest = answer.case if isinstance(answer, Smallest) else job.script
         self._tell(f"{subject.spec} {smallest}", broken=False)
         if smallest not in subject.case_ids:
@@ -302,21 +258,21 @@ class _Check:
             self._total += 1
             self._submit(subject, smallest)
 
-    def _surveyed(self, subject: _Subject, answer: Result | Lost) -> None:
+    def _surveyed(self, subject: Subject, answer: Result | Lost) -> None:
         if isinstance(answer, Refusal):
             if not isinstance(answer.error, TargetError):
                 raise answer.error  # a misspelled target is wrong usage, whatever else there is
             subject.error = answer.error
             return
         if isinstance(answer, Lost):
-            subject.error = TargetError(f"looking at it {_how(answer)}", where=subject.spec)
+            subject.error = TargetError(f"looking at it {how_lost(answer)}", where=subject.spec)
             return
         assert isinstance(answer, Survey)
         subject.survey = answer
         subject.case_ids = self._cases(subject, answer)
         # The healthy case is always played: what others mean can depend on it.
         ids = dict.fromkeys((HEALTHY, *subject.case_ids))
-        world = self._world(subject)
+        world = subject.world
         twice = self._options.twice and world == "simulated"
         for case_id in ids:
             self._submit(subject, case_id, turn=int(twice and case_id in subject.case_ids))
@@ -325,7 +281,7 @@ class _Check:
         self._total += len(ids) + self._options.examples
         self._on_progress(Progress(self._done, self._total, subject.spec, broken=False))
 
-    def _submit(self, subject: _Subject, case_id: str, *, turn: int = 0) -> None:
+    def _submit(self, subject: Subject, case_id: str, *, turn: int = 0) -> None:
         options = self._options
         self._pool.submit(
             CaseJob(
@@ -333,17 +289,17 @@ class _Check:
                 case_id,
                 options.seed,
                 options.dialect,
-                self._world(subject),
+                subject.world,
                 options.speech,
                 turn=turn,
             )
         )
 
-    def _cases(self, subject: _Subject, survey: Survey) -> tuple[str, ...]:
+    def _cases(self, subject: Subject, survey: Survey) -> tuple[str, ...]:
         options = self._options
         if options.cases:
             return tuple(dict.fromkeys(parse_case(case).id for case in options.cases))
-        world = self._world(subject)
+        world = subject.world
         scope = Scope(survey.batch, survey.updates, world=world, tier=options.tier)
         cases = plan(load_dialect(survey.dialect), scope, fault=options.fault, at=options.at)
         if not cases:
@@ -356,28 +312,14 @@ class _Check:
             )
         return tuple(case.id for case in cases)
 
-    def _broke_a_must(self, subject: _Subject, case_id: str) -> bool:
-        answer = subject.outcomes.get(case_id)
-        if not isinstance(answer, Outcome):
-            return isinstance(answer, Lost)
-        return bool(self._broken_musts(subject, answer))
-
-    def _broken_musts(self, subject: _Subject, outcome: Outcome) -> list[str]:
-        judged = outcome.judged[subject.start_in_health]
-        return [
-            law.id
-            for law in self._laws
-            if law.level == "must" and judged[law.id].verdict is Verdict.FAIL
-        ]
-
-    def _probe_if_broken(self, subject: _Subject, case_id: str) -> None:
+    def _probe_if_broken(self, subject: Subject, case_id: str) -> None:
         if (
             subject.spec != PROBE
-            and (case_id, self._world(subject)) not in self._probed
+            and (case_id, subject.world) not in self._probed
             and isinstance(subject.outcomes.get(case_id), Outcome)
-            and self._broke_a_must(subject, case_id)
+            and subject.broke_a_must(case_id, self._laws)
         ):
-            self._submit_probe(case_id, self._world(subject))
+            self._submit_probe(case_id, subject.world)
 
     def _submit_probe(self, case_id: str, world: World) -> None:
         self._probed[case_id, world] = None
@@ -387,145 +329,9 @@ class _Check:
             first=True,
         )
 
-    def _world(self, subject: _Subject) -> World:
-        """Where its cases are played: not every target can be simulated."""
-        only = subject.survey.loopback_only if subject.survey is not None else None
-        return "loopback" if only else self._options.world
-
     def _tell(self, latest: str, *, broken: bool) -> None:
         self._done += 1
         self._on_progress(Progress(self._done, self._total, latest, broken))
-
-    # --- at the end ---------------------------------------------------------------------------
-
-    def _result(self, subject: _Subject) -> TargetResult:
-        options = self._options
-        result = TargetResult(
-            name=subject.spec,
-            advisory=subject.spec in options.advisory,
-            world=self._world(subject),
-            error=str(subject.error) if subject.error is not None else None,
-        )
-        survey = subject.survey
-        if survey is None:
-            return result
-        refused = [a for a in subject.outcomes.values() if isinstance(a, Refusal)]
-        if refused and len(refused) == len(subject.outcomes):
-            result = replace(result, error=str(refused[0].error))
-        cases = () if result.error is not None else self._case_results(subject)
-        scripts = {
-            case.id: dump_script(script_of(case.id, options.seed, survey.dialect, options.speech))
-            for case in cases
-        }
-        played = [answer for answer in subject.outcomes.values() if isinstance(answer, Outcome)]
-        return replace(
-            result,
-            conn_options=played[0].options if played else result.conn_options,
-            simulated_s=subject.simulated_s + sum(outcome.simulated_s for outcome in played),
-            examples=subject.examples,
-            class_path=survey.class_path,
-            version=survey.version,
-            livekit_agents=survey.livekit_agents,
-            python=survey.python,
-            dialect=survey.dialect,
-            cases=cases,
-            findings=findings_of(cases, {law.id: title_of(law) for law in self._laws}, scripts),
-            wall_s=max(0.0, subject.finished_at - self._began),
-            loopback_only=survey.loopback_only,
-            compared=subject.compared,
-        )
-
-    def _case_results(self, subject: _Subject) -> tuple[CaseResult, ...]:
-        played = [case_id for case_id in subject.case_ids if case_id in subject.outcomes]
-        results = [self._case_result(subject, case_id) for case_id in played]
-        if subject.given_up:
-            reason = f"not played: {ENOUGH_LOST} cases in a row took their process with them"
-            results += [
-                replace(self._unplayed(subject, case_id, reason), unplayed=reason)
-                for case_id in subject.case_ids
-                if case_id not in subject.outcomes
-            ]
-        return tuple(results)
-
-    def _case_result(self, subject: _Subject, case_id: str) -> CaseResult:
-        outcome = subject.outcomes[case_id]
-        if isinstance(outcome, Lost):
-            return self._lost(subject, case_id, outcome)
-        if isinstance(outcome, Refusal):
-            return self._unplayed(subject, case_id, str(outcome.error), is_error=True)
-        judged = outcome.judged[subject.start_in_health]
-        return CaseResult(
-            id=case_id,
-            verdicts=tuple(
-                LawVerdict(
-                    law.id,
-                    law.level,
-                    as_reported(law.level, judged[law.id]),
-                    self._owner(subject, case_id, law.id, judged[law.id]),
-                )
-                for law in self._laws
-            ),
-            reproduce=self._reproducer(subject, case_id),
-            wall_s=outcome.wall_s,
-            unfired=outcome.unfired,
-            trace_sha256=outcome.trace_sha256,
-            world=self._world(subject),
-            difference=subject.differences.get(case_id),
-        )
-
-    def _owner(self, subject: _Subject, case_id: str, law_id: str, judgement: Judgement) -> Owner:
-        if judgement.verdict not in (Verdict.FAIL, Verdict.WARN):
-            return "plugin"
-        if subject.spec == PROBE:
-            return "framework"
-        probed = self._probed.get((case_id, self._world(subject)))
-        if not isinstance(probed, Outcome):
-            return "plugin"
-        # The probe emits START_OF_SPEECH on a good day.
-        broke = probed.judged[True][law_id].verdict in (Verdict.FAIL, Verdict.WARN)
-        return "framework" if broke else "plugin"
-
-    def _lost(self, subject: _Subject, case_id: str, lost: Lost) -> CaseResult:
-        if lost.how == "failed":  # the kit's own fault: loud, but nobody's verdict
-            last = lost.detail.strip().splitlines()[-1]
-            return self._unplayed(subject, case_id, f"sttkit itself failed: {last}", is_error=True)
-        verdict = Judgement(
-            Verdict.FAIL,
-            expected="a process that goes on",
-            observed=f"the process {_how(lost)}",
-            at=lost.seconds,
-        )
-        result = self._unplayed(subject, case_id, f"the process {_how(lost)}")
-        return replace(
-            result,
-            wall_s=lost.seconds,
-            verdicts=tuple(
-                replace(said, judgement=verdict) if said.law == _FROZEN_LAW else said
-                for said in result.verdicts
-            ),
-        )
-
-    def _unplayed(
-        self, subject: _Subject, case_id: str, reason: str, *, is_error: bool = False
-    ) -> CaseResult:
-        return CaseResult(
-            id=case_id,
-            verdicts=tuple(LawVerdict(law.id, law.level, unclear(reason)) for law in self._laws),
-            reproduce=self._reproducer(subject, case_id),
-            error=reason if is_error else None,
-            world=self._world(subject),
-        )
-
-    def _reproducer(self, subject: _Subject, case_id: str) -> str:
-        options = self._options
-        return reproducer(
-            subject.spec,
-            case_id,
-            options.seed,
-            options.dialect,
-            self._world(subject),
-            options.speech,
-        )
 
 
 def _difference(first: Outcome, second: Outcome | Lost | Refusal) -> Difference | None:
@@ -534,10 +340,5 @@ def _difference(first: Outcome, second: Outcome | Lost | Refusal) -> Difference 
         assert first.trace is not None
         assert second.trace is not None
         return difference(first.trace, second.trace)
-    ended = f"the process {_how(second)}" if isinstance(second, Lost) else str(second.error)
+    ended = f"the process {how_lost(second)}" if isinstance(second, Lost) else str(second.error)
     return Difference(0, "it was played to its end", ended)
-
-
-def _how(lost: Lost) -> str:
-    verb = {"frozen": "was frozen", "died": "died", "failed": "failed"}[lost.how]
-    return f"{verb} after {lost.seconds:.0f} s ({lost.detail.strip().splitlines()[-1]})"

@@ -214,7 +214,7 @@ def invent(source: st.SearchStrategy[Script], count: int, *, seed: int) -> tuple
         database=None,
         deadline=None,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck.__members__.values()),
     )
     @given(source)
     def keep(script: Script) -> None:

@@ -148,7 +148,7 @@ def _put_back(owner: Any, name: str, original: Any) -> None:
         setattr(owner, name, original)
 
 
-def _quiet(report: Callable[[Any], None]) -> Callable[[Any], None]:
+def _quiet(report: Callable[[Any], object]) -> Callable[[Any], None]:
     """A hook that leaves out what a thread dies of because it is no part of the simulation.
 
     The run fails with the same error, so it is told already.
