@@ -1,17 +1,30 @@
 import argparse
+import io
 import json
 import sys
 import types
+import wave
 from importlib.machinery import ModuleSpec
 
 import pytest
 
 from sttkit.cli import main, serve
 from sttkit.dialects import dialect_names, load_dialect
-from sttkit.dialects.model import Opening, Request
+from sttkit.dialects.model import Opening, Refusal, Request
 from sttkit.errors import UsageError
 from sttkit.targets.model import Place
 from sttkit.trace import Trace
+
+
+@pytest.fixture
+def wav():
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(bytes(3200))
+    return made.getvalue()
 
 
 def hints(dialect, host="127.0.0.1", tls=False, folder=None):
@@ -32,8 +45,25 @@ def test_the_example_of_each_dialect_is_let_in(name):
     dialect = load_dialect(name)
     split = urlsplit(dialect.example)
     query = {key: tuple(values) for key, values in parse_qs(split.query).items()}
-    request = Request("GET", split.path, query, {"authorization": "Token any-key"})
-    assert isinstance(dialect.open(request), Opening)
+    headers = {dialect.key: "Token any-key"} if dialect.key is not None else {}
+    assert isinstance(dialect.open(Request("GET", split.path, query, headers)), Opening)
+
+
+@pytest.mark.parametrize("name", dialect_names())
+def test_the_example_of_each_batch_endpoint_is_recognised(name, wav):
+    dialect = load_dialect(name)
+    if dialect.batch is None:
+        return
+    headers = {dialect.key: "Token any-key"} if dialect.key is not None else {}
+    headers["content-type"], body = "audio/wav", wav
+    if dialect.batch.form is not None:
+        assert f"-F {dialect.batch.form}=@speech.wav" in hints(name)
+        headers["content-type"] = "multipart/form-data; boundary=xx"
+        field = f'form-data; name="{dialect.batch.form}"; filename="speech.wav"'
+        head = f"--xx\r\nContent-Disposition: {field}\r\n\r\n".encode()
+        body = head + wav + b"\r\n--xx--\r\n"
+    request = Request("POST", dialect.batch.paths[0], {}, headers, body)
+    assert not isinstance(dialect.batch.read(request), Refusal)
 
 
 def test_with_tls_it_says_what_to_trust(tmp_path):

@@ -289,19 +289,20 @@ async def _start_over_when_idle(
 
 def _hints(dialect: Dialect, place: Place, folder: Path | None) -> str:
     shown = replace(place, host=_reachable(place.host))
+    key = f"-H '{dialect.key}: Token any-key' " if dialect.key is not None else ""
     lines = [
         f"Serving {dialect.name} ({dialect.host or 'no public host'}); Ctrl-C ends it.",
         f"  WebSocket   {shown.ws}{dialect.example}",
-        f"  try         websocat -H 'Authorization: Token any-key' '{shown.ws}{dialect.example}'",
+        f"  try         websocat {key}'{shown.ws}{dialect.example}'",
     ]
     trust = f" --cacert {folder / 'ca.pem'}" if folder else ""
     if dialect.batch is not None:
         url = f"{shown.http}{dialect.batch.paths[0]}"
         lines.append(f"  batch       {url}")
-        lines.append(
-            f"  try         curl{trust} -H 'Authorization: Token any-key' "
-            f"-H 'Content-Type: audio/wav' --data-binary @speech.wav '{url}'"
-        )
+        sent = "-H 'Content-Type: audio/wav' --data-binary @speech.wav"
+        if dialect.batch.form is not None:
+            sent = f"-F {dialect.batch.form}=@speech.wav"
+        lines.append(f"  try         curl{trust} {key}{sent} '{url}'")
     if dialect.health is not None:
         lines.append(f"  health      curl{trust} '{shown.http}{dialect.health[0]}'")
     if folder is not None:

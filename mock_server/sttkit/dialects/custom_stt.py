@@ -166,7 +166,7 @@ DIALECT = from_tables(
         overloaded="overloaded",
         limit_close=(4000, "session limit"),
     ),
-    batch=Batch(("/transcribe", _OPENAI_ALIAS), _read_batch, _write_batch),
+    batch=Batch(("/transcribe", _OPENAI_ALIAS), _read_batch, _write_batch, form="file"),
     health=("/health", {"status": "ok", "model_loaded": True}),
     health_loading={"status": "ok", "model_loaded": False},
     volatile=frozenset({"session_id"}),

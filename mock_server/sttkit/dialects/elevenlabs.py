@@ -141,7 +141,7 @@ DIALECT = from_tables(
         usage="client-audio",
         bad_message="input_error",
     ),
-    batch=Batch((_BATCH,), _read_batch, _write_batch),
+    batch=Batch((_BATCH,), _read_batch, _write_batch, form="file"),
     example="/v1/speech-to-text/realtime?model_id=scribe_v2_realtime&audio_format=pcm_16000"
     "&commit_strategy=vad",
 )

@@ -82,5 +82,5 @@ DIALECT = from_tables(
         late_transcripts=True,
     ),
     rate="x-sample-rate",
-    batch=Batch(("/stt/v3",), _read_batch, _write_batch),
+    batch=Batch(("/stt/v3",), _read_batch, _write_batch, form="audio_file"),
 )

@@ -160,11 +160,13 @@ class Batch:
         paths: where it listens (POST).
         read: the recording (s16le mono PCM and its rate) of a request, or a refusal.
         write: the JSON body that says the final of a recording of so many seconds.
+        form: the field of a multipart form that holds the recording; None where it is the body.
     """
 
     paths: tuple[str, ...]
     read: Callable[[Request], tuple[bytes, int] | Refusal]
     write: Callable[[Final, float, Request], object]
+    form: str | None = None
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ class Dialect:
         steps: what is answered, by path, to requests that a client makes before it connects (for a
             token, or for the address of its session).
         example: path and query of a simple session, for the hints of ``sttkit serve``.
+        key: the header that carries the API key, for those hints; None where no header does.
         volatile: names of JSON fields and query keys whose values the client makes up anew each
             time, so that recordings of it are not compared by them.
     """
@@ -214,4 +217,5 @@ class Dialect:
     health_loading: object = None
     steps: Mapping[str, Callable[[Request], object | Refusal]] = field(default_factory=dict)
     example: str = "/"
+    key: str | None = "authorization"
     volatile: frozenset[str] = frozenset()

@@ -178,6 +178,11 @@ DIALECT = from_tables(
     ),
     rate="audio.input.format.rate",
     default_rate=24000,
-    batch=Batch((_BATCH,), _read_batch, lambda final, duration, request: {"text": final.text}),
+    batch=Batch(
+        (_BATCH,),
+        _read_batch,
+        lambda final, duration, request: {"text": final.text},
+        form="file",
+    ),
     example="/v1/realtime?intent=transcription",
 )

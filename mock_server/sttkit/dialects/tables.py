@@ -178,6 +178,7 @@ def from_tables(
         health_loading=health_loading,
         steps=steps or {},
         example=example or door.path.removeprefix("*"),
+        key=None if door.key is None or door.key.startswith("?") else door.key,
     )
 
 

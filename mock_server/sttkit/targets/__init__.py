@@ -63,7 +63,7 @@ def load_target(spec: str, *, dialect: str | None = None) -> Target:
     unknown = unknown_name("target", spec, target_names())
     raise UsageError(
         unknown.problem,
-        expected=f"{unknown.expected}; or module:factory, or path/file.py:factory",
+        expected=f"one of: {', '.join(target_names())}; or module:factory, or path/file.py:factory",
         hint=unknown.hint,
     )
 
