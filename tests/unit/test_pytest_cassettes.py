@@ -32,7 +32,7 @@ def talk(place, pcm, language="en", ends=True):
             pass
     return [message["text"] for message in said if message["type"] == "final"]
 """
-INI = "[pytest]\naddopts = -p no:hypothesispytest\n"
+INI = "[pytest]\naddopts = -p no:hypothesispytest\nasyncio_default_fixture_loop_scope = function\n"
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,10 @@ from sttkit.events import ClientEvent
 _BEFORE_TCP = frozenset({"refused", "unknown-host"})
 
 
+LEEWAY_US = 500_000
+"""How much less audio than was recorded may come before an end, and all be answered."""
+
+
 class Reel:
     """One interaction on one connection.
 
@@ -39,6 +43,7 @@ class Reel:
         self._audio_is_over = False
         self._hold_until = 0.0
         self._played: set[int] = set()
+        self._unheard: list[int] = []
         self.broke_off_at_us = 0 if before is None else before.position_us
         if before is not None:
             opening = {i for i, one in enumerate(part.expected) if one.before_audio}
@@ -75,8 +80,10 @@ class Reel:
         """The client has said something that is not audio."""
         what = word_of(event)
         if what is not None:
+            before = self._said_in_a_row
             self._match(what, message)
-            self._audio_is_over = self._audio_is_over or what == "end"
+            if what == "end":
+                self._end_audio(before)
             self._meet(now)
 
     def hear_close(self, code: int, reason: str, now: float) -> None:
@@ -89,8 +96,9 @@ class Reel:
                 nearest = expected[following] if following is not None else None
                 self._playing.mismatch(self.part, nearest, f"close {message}")
             return
+        before = self._said_in_a_row
         self._match("close", message)
-        self._audio_is_over = True
+        self._end_audio(before)
         self._meet(now)
 
     def begin(self, now: float) -> None:
@@ -122,12 +130,29 @@ class Reel:
 
     def never_played(self) -> list[int]:
         """Places of what did not happen, of either side."""
-        missing = [step.place for step in self._waiting if step.entry is not None]
+        missing = [*self._unheard]
+        missing += [step.place for step in self._waiting if step.entry is not None]
         missing += [step.place for step, _ in self._met if step.entry is not None]
         missing += [
             one.place for index, one in enumerate(self.part.expected) if index not in self._said
         ]
         return sorted(set(missing))
+
+    @property
+    def _said_in_a_row(self) -> int:
+        count = len(self.part.expected)
+        return next((i for i in range(count) if i not in self._said), count)
+
+    def _end_audio(self, said_before: int) -> None:
+        """No more audio comes: what answers audio that never came is not played.
+
+        A little less of it may come than was recorded, since clients hold back and pad.
+        """
+        self._audio_is_over = True
+        heard_us = self._position_us + LEEWAY_US
+        kept = [s for s in self._waiting if s.audio_us <= heard_us or s.said > said_before]
+        self._unheard += [s.place for s in self._waiting if s not in kept and s.entry is not None]
+        self._waiting = deque(kept)
 
     def _is_ahead(self, step: Step) -> bool:
         """Whether a step waits for the client to say something that it has not said yet."""
@@ -195,17 +220,25 @@ class Playing:
         return None
 
     def take_handshake(self, request: Request) -> Part | None:
-        """The interaction that a WebSocket handshake gets; None if there is no more."""
+        """The interaction that a WebSocket handshake gets; None if there is no more.
+
+        Where attempts go on beyond the cassette, the healthy recogniser serves them.
+        """
         part: Part | None
         if self._broken_off is not None:
             part = self._broken_off.part
         else:
-            part = self._take(lambda part: part.is_websocket) or self._opening_again()
-        if part is None:
-            self.unexpected(request)
-        else:
+            part = self._take(lambda part: part.is_websocket)
+        if part is not None:
             self._compare_requests(part, request)
+        elif self.is_strict:
+            self.unexpected(request)
         return part
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether an attempt that is not on the cassette gets no session."""
+        return self.tape.attempts == "recorded"
 
     def take_exchange(self, request: Request) -> Part | None:
         """The interaction that a plain HTTP request gets; None if there is none."""
@@ -291,13 +324,6 @@ class Playing:
             if wanted(part):
                 return self._left.pop(index)
         return None
-
-    def _opening_again(self) -> Part | None:
-        """When all has been said and attempts go on: a session without anything more to say."""
-        if self.tape.attempts != "continue":
-            return None
-        opened = [part for part in self.tape.parts if part.is_open]
-        return opened[-1].opening_only() if opened else None
 
     def _compare_requests(self, part: Part, request: Request) -> None:
         recorded = part.request

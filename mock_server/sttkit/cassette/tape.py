@@ -185,14 +185,6 @@ class Part:
         """Whether it became an open WebSocket."""
         return self.is_websocket and self.response is not None and self.response.status == 101
 
-    def opening_only(self) -> Part:
-        """Its handshake and greeting alone, for a connection that comes when all has been said."""
-        return replace(
-            self,
-            steps=tuple(step for step in self.steps if not step.audio_us and step.entry),
-            end=None,
-        )
-
 
 @dataclass(frozen=True)
 class Tape:

@@ -62,7 +62,8 @@ def add_to(commands: Commands) -> None:
     how.add_argument(
         "--speech",
         metavar="SCRIPT",
-        help="say what this YAML script says, a recording perhaps, in place of two short phrases",
+        help="say what this YAML script says, a recording perhaps, in place of two short phrases; "
+        "of a cassette NAME.jsonl the server's side is played too, in all cases",
     )
     how.add_argument(
         "--loopback",

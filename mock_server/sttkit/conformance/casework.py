@@ -21,13 +21,17 @@ from sttkit.conformance.plan import World
 from sttkit.conformance.pool import Answer
 from sttkit.conformance.result import Owner
 from sttkit.conformance.twice import pack
-from sttkit.errors import SttkitError
+from sttkit.deck.files import load_cassette
+from sttkit.deck.staging import is_cassette, staged
+from sttkit.errors import SttkitError, UsageError
+from sttkit.faults import Point
 from sttkit.laws.model import ConnOptions
 from sttkit.scripting.cases import MOST_FAULTS, Case, parse_case
 from sttkit.scripting.model import Script
 from sttkit.scripting.yaml import is_line, line_of, load_script, parse_script
 
 if TYPE_CHECKING:
+    from sttkit.cassette.tape import Tape
     from sttkit.laws.model import Judgement, Run
     from sttkit.targets import Target
     from sttkit.trace import Record
@@ -198,12 +202,36 @@ def script_of(
 
 @lru_cache(maxsize=8)
 def speech_of(path: str) -> Speech:
-    """What is said in a YAML script.
+    """What is said in a YAML script, or was on a cassette.
 
     Raises:
         ScriptError: it cannot be read.
     """
+    if is_cassette(Path(path)):
+        return staged(load_cassette(Path(path))).script.speech
     return load_script(Path(path)).speech
+
+
+def tape_of(path: str | None, target: Target, script: Script) -> Tape | None:
+    """The recording that the server plays, if ``path`` names one that ``target`` understands.
+
+    The framework probe meets a healthy recogniser: it stands for no client that was recorded.
+
+    Raises:
+        UsageError: it cannot be read, or was recorded from another provider.
+    """
+    if path is None or not is_cassette(Path(path)) or target.name == PROBE:
+        return None
+    if any(placed.point is Point.BATCH for placed in script.faults):
+        return None  # recognize() is another conversation than the one that was recorded
+    tape = staged(load_cassette(Path(path)), faults=script.faults, attempts="continue").tape
+    if tape.dialect.name != target.dialect:
+        raise UsageError(
+            f"{path} was recorded from {tape.dialect.name}, and {target.name} speaks "
+            f"{target.dialect}",
+            where="--speech",
+        )
+    return tape
 
 
 def unfired(script: Script, records: Iterable[Record]) -> tuple[str, ...]:
@@ -317,7 +345,8 @@ async def _survey(target: Target) -> Survey:
 
 def _play(job: CaseJob) -> Answer[Result]:
     script = script_of(job.case, job.seed, job.dialect, job.speech)
-    played = play_in(job.world)(target_of(job.target, job.dialect), script)
+    target = target_of(job.target, job.dialect)
+    played = play_in(job.world)(target, script, tape=tape_of(job.speech, target, script))
     records = played.run.records
     simulated = job.world == "simulated"
     outcome = Outcome(

@@ -82,11 +82,13 @@ class Door:
             return
         opening = connection.line.dialect.open(request)
         part: Part | None = None
-        if connection.line.playing is not None:
-            part = connection.line.playing.take_handshake(request)
-            if part is None:
+        playing = connection.line.playing
+        if playing is not None:
+            part = playing.take_handshake(request)
+            if part is None and playing.is_strict:
                 self._refuse(404, "the cassette has no further session")
                 return
+        if part is not None:
             if not answer_upgrade(connection, part):
                 return
             if isinstance(opening, Refusal):  # whoever was let in then is let in now

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from sttkit.session.connection import Connection
 
 _BYTES_PER_SAMPLE = 2
+RECORDED_TRACK = "main"
+"""The stream that says what was recorded; others of the same run say other words."""
 
 
 class Playback(Dialogue):
@@ -73,7 +75,10 @@ class Playback(Dialogue):
 
     def _make_ear(self) -> Ear:
         recogniser = Recogniser(
-            {name: _encore_of(speech) for name, speech in self._line.tracks.items()},
+            {
+                name: _encore_of(speech) if name == RECORDED_TRACK else speech
+                for name, speech in self._line.tracks.items()
+            },
             signals_end=self._facts.signals_end,
             answers_empty_flush=False,
             late_transcripts=self._facts.late_transcripts,

@@ -97,6 +97,11 @@ def test_what_is_no_key_is_left_alone(text: str) -> None:
     Redactor().line(text.encode())
 
 
+def test_a_private_key_is_removed_with_its_body() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq+/=\nhkiG9w0\n-----END PRIVATE KEY-----"
+    assert Redactor().text(f"{{{key}}}") == f"{{{REDACTED}}}"
+
+
 def test_names_that_mean_secrets_are_known_and_those_that_do_not_are_not() -> None:
     redactor = Redactor(names=frozenset({"ticket"}))
     secret = ["api_key", "apiKey", "X-API-Key", "xi-api-key", "token", "sessionToken", "password"]

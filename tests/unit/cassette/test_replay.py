@@ -181,14 +181,18 @@ def test_exact_timing_keeps_the_remaining_delay_and_asap_does_not() -> None:
         assert caller.timed_messages[-1][0] - asked == pytest.approx(took, abs=1e-5)
 
 
-def test_a_client_that_sends_less_audio_gets_the_rest_when_it_ends() -> None:
+@pytest.mark.parametrize(("until", "heard"), [(3.6, [*SAID]), (1.0, []), (2.0, [SAID[0]])])
+def test_what_answers_audio_that_never_came_is_not_played(until: float, heard: list[str]) -> None:
     original, _ = play()
     replay = TapedStage(tape=compiled(original.cassette()))
     caller = replay.call()
-    caller.speak(until=1.0)
+    caller.speak(until=until)
     caller.end()
-    assert caller.finals == [*SAID]
+    assert caller.finals == heard
     assert caller.close_code == 1000
+    mismatches, unplayed = playing_of(replay)
+    assert not mismatches
+    assert bool(unplayed) == (heard != [*SAID])
 
 
 @pytest.mark.parametrize("text", ["fast", "scaled", "scaled:", "scaled:x", "scaled:-1", "exact:2"])
@@ -270,8 +274,9 @@ def test_an_attempt_too_many_is_a_mismatch_only_where_recordings_are_counted(
         assert caller.response is not None
         assert caller.response.status_code == 404
         assert "no further request: 1 interactions are recorded" in mismatches[0]
-    else:
+    else:  # the healthy recogniser serves it
         assert not mismatches
+        assert caller.finals == [*SAID]
 
 
 def test_a_refused_attempt_is_refused_before_it_connects() -> None:
