@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -68,17 +68,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = {mutant: known[mutant] for mutant in chosen if mutant in known}
     left = [mutant for mutant in chosen if mutant not in known]
     print(f"{len(chosen)} mutants, {len(results)} of them caught before", flush=True)
-    results.update(_played(left, options.jobs, options.most))
-    _remember({**known, **results})
+
+    def keep(result: Result) -> None:
+        results[result.mutant] = result
+        _remember({**known, **results})
+
+    results.update(_played(left, options.jobs, options.most, keep))
     return _report([results[mutant] for mutant in chosen])
 
 
-def _played(mutants: Sequence[str], jobs: int, most: int | None) -> dict[str, Result]:
+def _played(
+    mutants: Sequence[str], jobs: int, most: int | None, keep: Callable[[Result], None]
+) -> dict[str, Result]:
     """Short cases first, to all; then long ones, to those that are left."""
     began = time.monotonic()
     cases = planned()
 
     def tell(result: Result) -> None:
+        keep(result)
         fate = f"caught by {result.law} in {result.case}" if result.caught else "not caught"
         print(f"{time.monotonic() - began:5.0f} s  {result.mutant}  {fate}", flush=True)
 

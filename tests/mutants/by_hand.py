@@ -364,6 +364,7 @@ _breaks(
     _stream(
         "        except APIError as error:\n            self._emit(",
         "        except asyncio.CancelledError:\n"
+        "            await asyncio.sleep(0.2)\n"
         "            again = await Connection.open(\n"
         "                self._http, self._server, self._config,\n"
         "                deadline=loop.time() + 1.0, heartbeat=self._heartbeat,\n"

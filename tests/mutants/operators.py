@@ -64,12 +64,14 @@ OPERATORS = {
     "timeout-drop": "a wait has no limit any more",
     "raise-return": "a failure is an ordinary end",
     "call-skip": "a call is left out",
-    "longer": "a time-out or interval is 100 times as long",
-    "shorter": "a time-out or interval is 100 times as short",
+    "longer": "a time-out is 100 times as long",
+    "shorter": "a time-out is 100 times as short",
     "retryable": "what was to be retried is not, and the reverse",
 }
 """By name, what each operator does."""
 
+_TIME_OUTS = ("TIMEOUT", "SHARE")
+"""How the names of constants end that limit a wait."""
 _LIMITS = ("timeout", "timeout_at")
 """Context managers that limit a wait."""
 
@@ -299,18 +301,13 @@ def _fewer(text: _Text, classes: Sequence[ast.expr]) -> Iterator[str]:
 
 
 def _constants(text: _Text) -> Iterator[_Change]:
-    """Numbers of seconds: constants of the module, and defaults of arguments."""
-    for node in ast.walk(text.tree):
+    """Time-outs, in seconds or as a share of another one: constants of the module."""
+    for node in text.tree.body:
         match node:
             case ast.Assign(
                 targets=[ast.Name(id=name)], value=ast.Constant(value=float()) as value
-            ) if name.isupper():
+            ) if name.endswith(_TIME_OUTS):
                 yield from _scaled(text, name, value)
-            case ast.FunctionDef(args=arguments):
-                pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-                for argument, default in pairs:
-                    if isinstance(default, ast.Constant) and isinstance(default.value, float):
-                        yield from _scaled(text, argument.arg, default)
 
 
 def _scaled(text: _Text, name: str, value: ast.Constant) -> Iterator[_Change]:

@@ -30,6 +30,8 @@ SAMPLE = {
     "_connection:Connection.open:timeout-drop.1": "no-answer@connecting",
     "_connection:Connection.open:raise-return.2": "refused@connecting",
     "_connection:Connection._closed:retryable.1": "close=1011@mid-utterance.2",
+    "_stream:SpeechStream._run_session:finally-drop.1": "none@mid-utterance.2+aclose",
+    "_batch:recognize:call-skip.1": "batch-cut@batch",
     "_stream:SESSION_END_TIMEOUT:longer.1": "mute-after-end@after-end",
     "_stream:ATTEMPT_SHARE:shorter.1": "none@idle",
 }
@@ -94,7 +96,7 @@ def test_what_is_watched_does_what_it_did_before() -> None:
 # --- the operators, on a small module -------------------------------------------------------------
 
 SMALL = '''\
-WAIT = 2.0
+END_TIMEOUT = 2.0
 
 class Line:
     async def read(self):
@@ -117,8 +119,8 @@ def changes() -> dict[str, str]:
 
 def test_each_place_is_spoilt_in_each_way() -> None:
     assert changes() == {
-        "line:WAIT:longer.1": "2.0 * 100",
-        "line:WAIT:shorter.1": "2.0 / 100",
+        "line:END_TIMEOUT:longer.1": "2.0 * 100",
+        "line:END_TIMEOUT:shorter.1": "2.0 / 100",
         "line:Line.read:if-never.1": "False",
         "line:Line.read:if-always.1": "True",
         "line:Line.read:operand.1": "(not self.rest)",
@@ -186,4 +188,7 @@ def test_cases_that_cannot_concern_a_mutant_are_left_out() -> None:
         baselines = look(pool, ("none@idle", "refused@connecting"))
     handler = "_connection:Connection.open:except-pass.5"
     assert concerned(handler, baselines) == ("refused@connecting",)
-    assert concerned("_stream:CHUNK:longer.1", baselines) == ("none@idle", "refused@connecting")
+    assert concerned("_stream:ATTEMPT_SHARE:longer.1", baselines) == (
+        "none@idle",
+        "refused@connecting",
+    )

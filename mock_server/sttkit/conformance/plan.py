@@ -92,6 +92,8 @@ _COMBINED = (
     "close=1001@between-utterances/close=1001@between-utterances",
     # A final in between starts the budget over.
     "refused@backoff.3/close=1011@between-utterances.3",
+    # The last final comes seconds after the end of the audio, all the same.
+    "delay=2@mid-utterance/none@mid-utterance.2+end",
     # The answer to a recording comes so late that nobody waits for it.
     "batch-slow=60@batch",
     # The last final is lost, after the end of the audio.
