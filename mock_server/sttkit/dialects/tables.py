@@ -22,7 +22,7 @@ from sttkit.dialects.model import (
     Request,
     View,
 )
-from sttkit.dialects.template import Filler, Template, filler, match, spoil
+from sttkit.dialects.template import Filler, Slot, Template, filler, match, spoil
 from sttkit.dialects.wire import base64_of, flat, object_of, sample_rate_of, text_of
 from sttkit.events import (
     Audio,
@@ -43,7 +43,7 @@ class Door:
     """Who is let in.
 
     Attributes:
-        path: of the upgrade request; one that begins with ``*`` may have anything before it.
+        path: of the upgrade request; ``*`` in it stands for anything.
         key: the header that carries the API key, or, behind a question mark, the name of a query
             parameter; any value will do. None where a message does.
         denied: what the provider says without one (401).
@@ -67,7 +67,7 @@ class Ears:
         controls: what a message of a kind means. `Config` as a class takes the message for it.
         kind_of: the kind of a JSON message.
         bare: what a message that is no JSON means, word by word; an empty one may mean something.
-        binary: whether binary messages are audio.
+        binary: whether binary messages are audio; a function says what each is, where not all are.
         base64: where the audio is, by kind of message: dotted names.
         first: the kind of the first message where it has none of its own; nothing is understood
             before it. None where the client need not begin with any.
@@ -78,7 +78,7 @@ class Ears:
     controls: Mapping[str, ClientEvent | type[Config]]
     kind_of: Callable[[Mapping[str, object]], object] = lambda message: message.get("type")
     bare: Mapping[Message, ClientEvent] = field(default_factory=dict)
-    binary: bool = True
+    binary: bool | Callable[[bytes], ClientEvent] = True
     base64: Mapping[str, str] = field(default_factory=dict)
     first: str | None = None
     settings: str = ""
@@ -114,6 +114,11 @@ def word_by_word(event: ServerEvent) -> Iterable[ServerEvent]:
 def unless(key: str, value: object) -> Callable[[ServerEvent, View], bool]:
     """Whether the client's configuration does not switch it off."""
     return lambda event, view: view.config.get(key) != value
+
+
+def only_if(key: str, value: object) -> Callable[[ServerEvent, View], bool]:
+    """Whether the client's configuration switches it on."""
+    return lambda event, view: view.config.get(key) == value
 
 
 def from_tables(
@@ -177,16 +182,15 @@ def from_tables(
         health=health,
         health_loading=health_loading,
         steps=steps or {},
-        example=example or door.path.removeprefix("*"),
+        example=example or door.path.replace("*", ""),
         key=None if door.key is None or door.key.startswith("?") else door.key,
     )
 
 
 def _open(door: Door, request: Request, rate: str, default_rate: int | None) -> Opening | Refusal:
-    here = (
-        request.path.endswith(door.path[1:]) if door.path[0] == "*" else request.path == door.path
-    )
-    if not here:
+    before, star, behind = door.path.partition("*")
+    fits = request.path.startswith(before) and request.path.endswith(behind)
+    if not fits or (not star and request.path != door.path):
         return Refusal(404, f"nothing at {request.path}")
     if door.key is not None and not _key(door.key, request):
         return Refusal(401, door.denied)
@@ -224,6 +228,8 @@ def _meaning(ears: Ears, message: Message, view: View) -> ClientEvent:
     if message in ears.bare:
         return ears.bare[message]
     if isinstance(message, bytes):
+        if callable(ears.binary):
+            return ears.binary(message)
         return Audio(message) if ears.binary else Unintelligible("a binary message")
     value = object_of(message)
     if value is None:
@@ -286,14 +292,16 @@ def _explain(
     for name, failure in errors.items():
         if message == failure.message:
             return ProviderError(name)
-    value = object_of(message)
-    if value is None:
-        return None
-    kind = value.get("type")
-    if isinstance(kind, str) and kind in aliases:
+    value: object = message if isinstance(message, bytes) else object_of(message)
+    kind = value.get("type") if isinstance(value, dict) else None
+    if isinstance(value, dict) and isinstance(kind, str) and kind in aliases:
         value = {**value, "type": aliases[kind]}
     for saying in sayings:
-        fields = None if saying.aside else match(saying.template, value)
+        # A binary message is said by a slot of its own, without JSON around it.
+        is_whole = isinstance(saying.template, Slot)
+        if saying.aside or value is None or is_whole is not isinstance(value, bytes):
+            continue
+        fields = match(saying.template, value)
         if fields is not None:
             if "duration" in fields:
                 length, start = fields.pop("duration"), fields.get("start", 0.0)

@@ -37,7 +37,7 @@ def _nothing(value: object) -> Fields:
 class Is:
     """A value that tells messages apart."""
 
-    value: str | bool | int
+    value: str | bool | float
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,26 @@ def text() -> Slot:
     return Slot(lambda event, view: _of(event, "text"), lambda value: {"text": _text(value)})
 
 
-def delta() -> Slot:
-    """What a transcript adds to what was said of its segment before (see `View.said`)."""
+def delta(between: str = "") -> Slot:
+    """What a transcript adds to what was said of its segment before (see `View.said`).
+
+    ``between`` is what separates the pieces, where the provider leaves that to the client.
+    """
+
+    def put(event: ServerEvent, view: View) -> object:
+        added = str(_of(event, "text")).removeprefix(view.said)
+        return added.removeprefix(between) if view.said else added
+
+    return Slot(put, lambda value: {"text": _text(value)})
+
+
+def binary_text() -> Slot:
+    """A whole binary message that is the text of a transcript and nothing else."""
     return Slot(
-        lambda event, view: str(_of(event, "text")).removeprefix(view.said),
-        lambda value: {"text": _text(value)},
+        lambda event, view: str(_of(event, "text")).encode("utf-8", "surrogatepass"),
+        lambda value: (
+            {"text": value.decode("utf-8", "replace")} if isinstance(value, bytes) else None
+        ),
     )
 
 
