@@ -35,6 +35,8 @@ from sttkit.events import (
     Unintelligible,
 )
 
+_UNKNOWN: Template = {"type": "mystery", "value": 1}
+
 
 @dataclass(frozen=True)
 class Door:
@@ -42,7 +44,8 @@ class Door:
 
     Attributes:
         path: of the upgrade request; one that begins with ``*`` may have anything before it.
-        key: the header that carries the API key; any value will do. None where a message does.
+        key: the header that carries the API key, or, behind a question mark, the name of a query
+            parameter; any value will do. None where a message does.
         denied: what the provider says without one (401).
         settings: where the configuration is: in the ``query``, in headers of these names, or, where
             there are none, in a message.
@@ -63,7 +66,7 @@ class Ears:
     Attributes:
         controls: what a message of a kind means. `Config` as a class takes the message for it.
         kind_of: the kind of a JSON message.
-        bare: what a text that is no JSON means.
+        bare: what a message that is no JSON means, word by word; an empty one may mean something.
         binary: whether binary messages are audio.
         base64: where the audio is, by kind of message: dotted names.
         first: the kind of the first message where it has none of its own; nothing is understood
@@ -74,7 +77,7 @@ class Ears:
 
     controls: Mapping[str, ClientEvent | type[Config]]
     kind_of: Callable[[Mapping[str, object]], object] = lambda message: message.get("type")
-    bare: Mapping[str, ClientEvent] = field(default_factory=dict)
+    bare: Mapping[Message, ClientEvent] = field(default_factory=dict)
     binary: bool = True
     base64: Mapping[str, str] = field(default_factory=dict)
     first: str | None = None
@@ -125,6 +128,7 @@ def from_tables(
     facts: Facts,
     http_error: Callable[[int, str], object] = lambda status, message: {"error": message},
     wrong_types: tuple[Template, ...] = (),
+    unknown: Template = _UNKNOWN,
     rate: str = "sample_rate",
     default_rate: int | None = 16000,
     aliases: Mapping[str, str] | None = None,
@@ -143,6 +147,7 @@ def from_tables(
         door, ears, sayings: the tables.
         wrong_types: as in `Dialect`, before they are made JSON; if there are none, the transcripts
             of the table with other things in their slots.
+        unknown: likewise, where the kind of a message is told by another key.
         rate: name of the sample rate in the configuration.
         default_rate: where it is not there, Hz; None where the door asks for one.
         aliases: other names of a kind of message, that the provider used to have.
@@ -164,7 +169,7 @@ def from_tables(
         explain=lambda message: _explain(sayings, aliases or {}, errors, message),
         http_error=http_error,
         errors=errors,
-        unknown=text_of({"type": "mystery", "value": 1}),
+        unknown=_encoded(unknown),
         wrong_types=tuple(_encoded(one) for one in wrong_types or _spoilt(sayings)),
         facts=facts,
         rate_of=rate_of,
@@ -182,7 +187,7 @@ def _open(door: Door, request: Request, rate: str, default_rate: int | None) -> 
     )
     if not here:
         return Refusal(404, f"nothing at {request.path}")
-    if door.key is not None and not request.headers.get(door.key):
+    if door.key is not None and not _key(door.key, request):
         return Refusal(401, door.denied)
     config: dict[str, object] = {}
     if door.settings == "query":
@@ -199,6 +204,10 @@ def _open(door: Door, request: Request, rate: str, default_rate: int | None) -> 
     return Opening(config, sample_rate)
 
 
+def _key(where: str, request: Request) -> str | None:
+    return request.first(where[1:]) if where[0] == "?" else request.headers.get(where)
+
+
 def _read(ears: Ears, message: Message, view: View) -> ClientEvent:
     event = _meaning(ears, message, view)
     if isinstance(event, Unintelligible):
@@ -211,10 +220,10 @@ def _read(ears: Ears, message: Message, view: View) -> ClientEvent:
 
 
 def _meaning(ears: Ears, message: Message, view: View) -> ClientEvent:
-    if isinstance(message, bytes):
-        return Audio(message) if ears.binary else Unintelligible("a binary message")
     if message in ears.bare:
         return ears.bare[message]
+    if isinstance(message, bytes):
+        return Audio(message) if ears.binary else Unintelligible("a binary message")
     value = object_of(message)
     if value is None:
         return Unintelligible("not a JSON object")

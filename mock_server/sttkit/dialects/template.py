@@ -46,11 +46,12 @@ class Slot:
 
     Attributes:
         put: what is written there.
-        take: what the value there says of the event; anything may be there, or None.
+        take: what the value there says of the event; anything may be there, or None. It gives None
+            where the value makes it a message of another kind.
     """
 
     put: Filler
-    take: Callable[[object], Fields] = _nothing
+    take: Callable[[object], Fields | None] = _nothing
 
 
 # --- what an event says -------------------------------------------------------------------------
@@ -155,14 +156,24 @@ def session(form: str = "{}") -> Slot:
     return Slot(lambda event, view: form.format(view.session_id))
 
 
-def sequence() -> Slot:
-    """The number of this message."""
-    return Slot(lambda event, view: view.sequence)
+def sequence(form: str = "") -> Slot:
+    """The number of this message; as an id, if ``form`` says how (``event_{}``)."""
+    return Slot(lambda event, view: form.format(view.sequence) if form else view.sequence)
+
+
+def heard(*, per_s: int = 1) -> Slot:
+    """How much audio the server has heard."""
+    return Slot(lambda event, view: _in_units(view.heard_s, per_s))
 
 
 def utterance(form: str = "") -> Slot:
     """The number of the utterance; as an id, if ``form`` says how (``item_{}``)."""
     return Slot(lambda event, view: form.format(view.utterance) if form else view.utterance)
+
+
+def segment(form: str) -> Slot:
+    """The number of the segment, as an id (``item_{}``)."""
+    return Slot(lambda event, view: form.format(view.segment))
 
 
 def asked(key: str, default: str) -> Slot:
