@@ -74,6 +74,8 @@ class Recogniser:
             ride on a final, which is then sent even when it has no text.
         answers_empty_flush: whether a flush with nothing pending is answered by an empty final.
         late_transcripts: whether the end of an utterance is told before its final.
+        endpointing: whether a pause ends an utterance; if not, it goes on until a flush, over what
+            follows the pause.
     """
 
     def __init__(
@@ -83,11 +85,13 @@ class Recogniser:
         signals_end: bool = True,
         answers_empty_flush: bool = False,
         late_transcripts: bool = False,
+        endpointing: bool = True,
     ) -> None:
         self._tracks = tracks
         self._signals_end = signals_end
         self._answers_empty_flush = answers_empty_flush
         self._late_transcripts = late_transcripts
+        self._endpointing = endpointing
         self._heard: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
         self._transcribed: set[tuple[str, int, int]] = set()
         self._next: dict[str, int] = {}
@@ -113,6 +117,8 @@ class Recogniser:
         """What is said when the client asks for pending finals."""
         active = self._active
         if active is not None and active.over:
+            if not self._endpointing and self._next.get(active.track, 0) <= active.index:
+                self._expect_pause(active.track, self._tracks[active.track], active.index)
             return self._end_utterance(from_flush=True)
         if active is not None and active.segment:
             return [self._final(active, from_flush=True)]
@@ -149,7 +155,8 @@ class Recogniser:
             if span.end < utterance.end or span.end < _endpoint(speech, index):
                 break
             if active is not None and (active.track, active.index) == (track, index):
-                said.extend(self._end_utterance(from_flush=False))
+                if self._endpointing:
+                    said.extend(self._end_utterance(from_flush=False))
                 self._expect_pause(track, speech, index)
             index += 1
             self._next[track] = index
@@ -184,11 +191,15 @@ class Recogniser:
         start = max(0.0, round(word.start + shift, 3))
         active = self._active
         if active is None or (active.track, active.index) != (track, index):
-            if active is not None:  # the audio jumped into another utterance: the old one is over
+            if active is not None and self._endpointing:
+                # the audio jumped into another utterance: the old one is over
                 said.extend(self._end_utterance(from_flush=False))
-            active = self._active = _Active(track, index, utterance, [])
+            unflushed = self._active
+            begun = unflushed.segment if unflushed is not None else []
+            active = self._active = _Active(track, index, utterance, begun)
             self._idle = None
-            said.append(Said(SpeechStarted(start), track, index))
+            if unflushed is None:
+                said.append(Said(SpeechStarted(start), track, index))
         active.segment.append(Word(word.text, start, max(start, round(word.end + shift, 3))))
         said.append(Said(Interim(*_text_of(active.segment)), track, index))
 

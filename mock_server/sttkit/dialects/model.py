@@ -67,6 +67,7 @@ class View:
         config: the latest configuration.
         sequence: number of the server message about to be written, from 0.
         utterance: number of the utterance that is spoken of, from 0.
+        segment: number of the segment that is spoken of, from 0: so many finals were said.
         said: text of the latest interim of the segment that is spoken of; a dialect that sends only
             what is new says the rest.
         heard_s: seconds of audio heard so far.
@@ -78,6 +79,7 @@ class View:
     config: Mapping[str, object]
     sequence: int = 0
     utterance: int = 0
+    segment: int = 0
     said: str = ""
     heard_s: float = 0.0
     unflushed_s: float = 0.0
@@ -116,6 +118,8 @@ class Facts:
         answers_empty_flush: whether a flush with nothing pending is answered (an empty final).
         signals_start, signals_end: whether the server sends messages of its own for these.
         late_transcripts: whether the final follows the message that says the utterance's end.
+        endpointing: whether the server ends an utterance by itself at a pause; if not, only the
+            client's flush does, and what is said until then is one segment.
         names_language: whether transcripts name their language.
         usage: how RECOGNITION_USAGE is counted by the plugin; ``utterances`` by the times at which
             the server says that they start and end.
@@ -138,6 +142,7 @@ class Facts:
     signals_start: bool = True
     signals_end: bool = True
     late_transcripts: bool = False
+    endpointing: bool = True
     names_language: bool = False
     usage: Literal[
         "client-audio", "connection-lifetime", "utterances", "server-reported", "none"

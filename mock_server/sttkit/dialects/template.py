@@ -171,14 +171,24 @@ def session(form: str = "{}") -> Slot:
     return Slot(lambda event, view: form.format(view.session_id))
 
 
-def sequence() -> Slot:
-    """The number of this message."""
-    return Slot(lambda event, view: view.sequence)
+def sequence(form: str = "") -> Slot:
+    """The number of this message; as an id, if ``form`` says how (``event_{}``)."""
+    return Slot(lambda event, view: form.format(view.sequence) if form else view.sequence)
+
+
+def heard(*, per_s: int = 1) -> Slot:
+    """How much audio the server has heard."""
+    return Slot(lambda event, view: _in_units(view.heard_s, per_s))
 
 
 def utterance(form: str = "") -> Slot:
     """The number of the utterance; as an id, if ``form`` says how (``item_{}``)."""
     return Slot(lambda event, view: form.format(view.utterance) if form else view.utterance)
+
+
+def segment(form: str) -> Slot:
+    """The number of the segment, as an id (``item_{}``)."""
+    return Slot(lambda event, view: form.format(view.segment))
 
 
 def asked(key: str, default: str) -> Slot:

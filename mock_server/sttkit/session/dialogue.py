@@ -115,6 +115,7 @@ class Dialogue:
                 signals_end=self._facts.signals_end,
                 answers_empty_flush=self._facts.answers_empty_flush,
                 late_transcripts=self._facts.late_transcripts,
+                endpointing=self._facts.endpointing,
             )
             return KnownSpeech(self._connection, recogniser, self._say_all)
         return EngineEar(self._connection, engine, self._facts, self._say_all, self._fail)
@@ -281,6 +282,7 @@ class Dialogue:
         messages = self._dialect.write(self._with_bad_times(said.event), self._view)
         if isinstance(said.event, Transcript):
             self._view.said = said.event.text if isinstance(said.event, Interim) else ""
+            self._view.segment += isinstance(said.event, Final)
         if not messages:  # the provider has none for this; an edit waits for its next one
             self._pending_edits.extend(fault for fault in faults if fault.id in _EDITS)
             return

@@ -82,6 +82,7 @@ class Playback(Dialogue):
             signals_end=self._facts.signals_end,
             answers_empty_flush=False,
             late_transcripts=self._facts.late_transcripts,
+            endpointing=self._facts.endpointing,
         )
         return KnownSpeech(self._connection, recogniser, self._say_all, self._found)
 
