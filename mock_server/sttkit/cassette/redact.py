@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -209,6 +209,21 @@ class Redactor:
             (name, REDACTED if self.is_secret_name(name) else self.text(value))
             for name, value in query
         )
+
+    def knowing(self, request: Request) -> Redactor:
+        """This redactor, which also knows the secrets that ``request`` was sent with.
+
+        Wherever they turn up later, they are removed: a server may repeat them.
+        """
+        named = [value for name, value in request.query if self.is_secret_name(name)]
+        for name, value in request.headers:
+            lower = name.lower()
+            if lower in _SECRET_HEADERS or self.is_secret_name(lower):
+                # "Bearer key" has the key behind a space; a cookie has it behind its name.
+                named += [part.partition("=")[2] or part for part in re.split(r"[\s;,]+", value)]
+                named.append(value)
+        new = {value for value in named if len(value) >= _MIN_SECRET} - set(self.secrets)
+        return replace(self, secrets=(*self.secrets, *sorted(new))) if new else self
 
     # --- data -----------------------------------------------------------------------------
 

@@ -6,8 +6,9 @@
     tap.shut("server", at_us)               # FIN, while the other direction goes on
     tap.ended("reset", "client", at_us)     # how the transport ended
 
-A tap sees one connection, in the order in which its owner saw the bytes. What RFC 6455 does not
-allow is kept as bytes, and so is everything behind it in that direction.
+A tap sees one interaction, in the order in which its owner saw the bytes. What RFC 6455 does not
+allow is kept as bytes, and so is everything behind it in that direction. A plain HTTP exchange is
+over with its answer: what comes then on a connection that is kept alive is for another tap.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ Transport = Literal["fin", "reset", "silence"]
 
 _TEXT, _BINARY, _CONT, _CLOSE, _PING, _PONG = 1, 2, 0, 8, 9, 10
 MAX_HEAD_BYTES = 65_536
+UNANSWERED_US = 1_000_000
+"""A server that leaves a ping unanswered for so long, until its client gives up, fell silent."""
 
 
 class Tap:
@@ -43,12 +46,26 @@ class Tap:
         self._status: int | None = None
         self._closed: list[Side] = []
         self._shut: list[Side] = []
+        self._asked = b""
+        """The request of an upgrade, to understand an answer that is none."""
+        self._pinged_us: int | None = None
+        """When the client sent a ping that nothing has come after."""
         self._is_over = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the interaction has ended."""
+        return self._is_over
 
     def receive(self, side: Side, data: bytes, at_us: int) -> None:
         """Bytes passed, sent by ``side``."""
+        if self._is_over:
+            return
+        if side == "server":
+            self._pinged_us = None
         if self._exchange is not None:
             self._exchange.receive(side, data, at_us)
+            self._answered(at_us)
         elif side in self._frames:
             self._frames[side].receive(data, at_us)
         else:
@@ -56,26 +73,42 @@ class Tap:
 
     def shut(self, side: Side, at_us: int) -> None:
         """``side`` sent FIN, and the other direction goes on."""
-        if not self._is_over and side not in self._shut:
-            self._shut.append(side)
+        if self._is_over or side in self._shut:
+            return
+        self._shut.append(side)
+        if self._exchange is not None and side == "server":
+            self._exchange.receive_end()
+            self._answered(at_us)
+        # Behind both close frames a FIN is what has to come.
+        if not self._is_over and len(set(self._closed)) < 2:
             self._writer.fin(at_us, side)
 
     def ended(self, how: Transport, by: Side, at_us: int) -> None:
         """The transport ended: ``by`` sent FIN first or RST, or fell silent."""
         if self._is_over:
             return
-        self._is_over = True
-        self._writer.end(at_us, *self._ending(how, by))
+        self._end(at_us, *self._ending(how, by, at_us))
 
-    def _ending(self, how: Transport, by: Side) -> tuple[How, Side]:
+    def _end(self, at_us: int, how: How, by: Side) -> None:
+        self._is_over = True
+        self._writer.end(at_us, how, by)
+
+    def _answered(self, at_us: int) -> None:
+        if self._exchange is not None and self._exchange.is_answered:
+            self._end(at_us, "status" if self._is_upgrade else "answered", "server")
+
+    def _ending(self, how: Transport, by: Side, at_us: int) -> tuple[How, Side]:
         if how == "fin" and len(set(self._closed)) == 2:
             return "close", self._closed[0]
-        if self._status is not None and self._is_upgrade and self._status != 101 and how == "fin":
-            return "status", "server"
-        if self._exchange is not None and self._exchange.is_answered and how == "fin":
-            return "answered", by
-        if how == "silence" and self._status is None:
+        is_answered = self._status is not None or (
+            self._exchange is not None and self._exchange.is_begun
+        )
+        if not is_answered and (by == "client" or how == "silence"):
+            # Whoever waits for an answer in vain has to give up at some time.
             return "no-answer", "server"
+        pinged_us = self._pinged_us
+        if by == "client" and pinged_us is not None and at_us - pinged_us >= UNANSWERED_US:
+            return "silence", "server"
         return how, by
 
     def _receive_head(self, side: Side, data: bytes, at_us: int) -> None:
@@ -109,6 +142,7 @@ class Tap:
             self._exchange.begin(head + rest, at_us)
         else:
             self._frames["client"] = _Frames(self, "client")
+            self._asked = head
             if rest:
                 self._frames["client"].receive(rest, at_us)
 
@@ -117,16 +151,15 @@ class Tap:
         _, _, said = line.partition(" ")
         code, _, reason = said.partition(" ")
         self._status = int(code) if code.isdecimal() and 100 <= int(code) <= 999 else 999
-        self._writer.response(at_us, self._status, reason, headers)
         if self._status == 101:
+            self._writer.response(at_us, self._status, reason, headers)
             self._frames["server"] = _Frames(self, "server")
             if rest:
                 self._frames["server"].receive(rest, at_us)
             return
-        # An answer that is no upgrade: what follows is its body, as long as it comes.
-        self._frames["server"] = _Frames(self, "server", is_body=True)
-        if rest:
-            self._frames["server"].receive(rest, at_us)
+        self._exchange = _Exchange(self._writer)
+        self._exchange.refuse(self._asked, head + rest, at_us)
+        self._answered(at_us)
 
     # --- what the parsers say -------------------------------------------------------------
 
@@ -147,6 +180,8 @@ class Tap:
     def on_control(self, side: Side, opcode: int, data: bytes, at_us: int) -> bool:
         """A control frame; false if it is not valid."""
         if opcode == _PING:
+            if side == "client" and self._pinged_us is None:
+                self._pinged_us = at_us
             self._writer.ping(at_us, side, data)
         elif opcode == _PONG:
             self._writer.pong(at_us, side, data)
@@ -168,17 +203,11 @@ class Tap:
         """Bytes that are no frame."""
         self._writer.stray(at_us, side, data)
 
-    def on_body(self, side: Side, data: bytes, at_us: int) -> None:
-        """A piece of a body."""
-        self._writer.body(at_us, side, data)
-
 
 class _Frames:
     """Takes one direction apart (RFC 6455, 5.2)."""
 
-    def __init__(
-        self, tap: Tap, side: Side, *, is_stray: bool = False, is_body: bool = False
-    ) -> None:
+    def __init__(self, tap: Tap, side: Side, *, is_stray: bool = False) -> None:
         self._tap = tap
         self._side: Side = side
         self._buffer = bytearray()
@@ -187,12 +216,8 @@ class _Frames:
         self._raw = bytearray()
         """The frames of the message that is being gathered."""
         self._is_stray = is_stray
-        self._is_body = is_body
 
     def receive(self, data: bytes, at_us: int) -> None:
-        if self._is_body:
-            self._tap.on_body(self._side, data, at_us)
-            return
         if self._is_stray:
             self._tap.on_stray(self._side, data, at_us)
             return
@@ -267,10 +292,33 @@ class _Exchange:
         self._requests = h11.Connection(h11.SERVER)
         self._answers = h11.Connection(h11.CLIENT)
         self._is_stray = False
-        self.is_answered = False
+        self._is_asked = False
+        self._is_told = False
+        self.is_begun = False
+        """Whether an answer has begun."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether both sides have said all."""
+        return self._is_asked and self._is_told
 
     def begin(self, data: bytes, at_us: int) -> None:
         self.receive("client", data, at_us)
+
+    def refuse(self, asked: bytes, answer: bytes, at_us: int) -> None:
+        """An upgrade was asked for, and answered otherwise."""
+        self.receive("client", asked, at_us)
+        self.receive("server", answer, at_us)
+
+    def receive_end(self) -> None:
+        """FIN of the server, which may be how an answer ends."""
+        try:
+            self._answers.receive_data(b"")
+            self._is_told = self._is_told or isinstance(
+                self._answers.next_event(), h11.EndOfMessage
+            )
+        except (h11.RemoteProtocolError, h11.LocalProtocolError):
+            return  # in the middle of it
 
     def receive(self, side: Side, data: bytes, at_us: int) -> None:
         if self._is_stray:
@@ -293,6 +341,7 @@ class _Exchange:
             # The parser of the answer has to know what was asked.
             self._answers.send(event)
         elif isinstance(event, h11.Response):
+            self.is_begun = True
             headers = _pairs(event.headers.raw_items())
             self._writer.response(at_us, event.status_code, event.reason.decode("latin-1"), headers)
         elif isinstance(event, h11.Data):
@@ -302,8 +351,9 @@ class _Exchange:
         elif isinstance(event, h11.EndOfMessage):
             if side == "client":
                 self._answers.send(h11.EndOfMessage())
+                self._is_asked = True
             else:
-                self.is_answered = True
+                self._is_told = True
 
 
 def _parsed(head: bytes) -> tuple[str, Pairs]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from sttkit.cassette.format import MAX_FILE_BYTES, dump, parse
+from sttkit.cassette.format import MAX_ENTRIES, MAX_FILE_BYTES, dump, parse
 from sttkit.cassette.model import Cassette, Header
 from sttkit.cassette.vcr import import_vcr
 from sttkit.cassette.writing import CassetteWriter, Guard
@@ -76,7 +76,8 @@ class Recording:
         self._beside = blob_path(path)
         self._lines = lines
         self._blob: BinaryIO | None = None
-        self.writer = CassetteWriter(header, lines.write, self._put_aside, guard)
+        self._entries = self._line_bytes = self._blob_bytes = 0
+        self.writer = CassetteWriter(header, self._write, self._put_aside, guard)
         self.flush()
 
     @classmethod
@@ -103,9 +104,18 @@ class Recording:
             self._blob.flush()
         self._lines.flush()
 
+    @property
+    def size(self) -> int:
+        """Bytes written so far, in both files."""
+        return self._line_bytes + self._blob_bytes
+
     def close(self) -> None:
         """Finish the cassette."""
         self.flush()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Write nothing more."""
         if self._blob is not None:
             self._blob.close()
         self._lines.close()
@@ -121,7 +131,17 @@ class Recording:
     ) -> None:
         self.close()
 
+    def _write(self, line: bytes) -> None:
+        self._entries += 1
+        self._line_bytes += len(line)
+        if self._entries > MAX_ENTRIES or self._line_bytes > MAX_FILE_BYTES:
+            raise _full(f"{MAX_ENTRIES} entries and {MAX_FILE_BYTES} bytes")
+        self._lines.write(line)
+
     def _put_aside(self, data: bytes) -> None:
+        self._blob_bytes += len(data)
+        if self._blob_bytes > MAX_BLOB_BYTES:
+            raise _full(f"{MAX_BLOB_BYTES} bytes of audio")
         if self._blob is None:
             self._blob = _create(self._beside)
         self._blob.write(data)
@@ -138,6 +158,12 @@ def _read(path: Path, name: str, limit: int) -> bytes:
         ) from None
     except OSError as error:
         raise UsageError(f"cannot be read ({error.strerror})", where=name) from None
+
+
+def _full(limit: str) -> UsageError:
+    return UsageError(
+        "the cassette is full", expected=f"at most {limit}", hint="go on in another one"
+    )
 
 
 def _create(path: Path) -> BinaryIO:

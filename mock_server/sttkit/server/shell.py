@@ -154,7 +154,7 @@ class Shell(asyncio.Protocol):
         elif isinstance(action, Drop):
             transport.close()
         elif isinstance(action, Reset):
-            _reset(transport)
+            reset(transport)
         elif isinstance(action, Shut):
             # TLS cannot shut one direction only; its close alert is the nearest thing.
             if transport.can_write_eof():
@@ -195,7 +195,7 @@ class Shell(asyncio.Protocol):
             self._carry_out()
 
 
-def _reset(transport: asyncio.Transport) -> None:
+def reset(transport: asyncio.Transport) -> None:
     """RST instead of FIN: no lingering, then abort."""
     raw = transport.get_extra_info("socket")
     if raw is not None:

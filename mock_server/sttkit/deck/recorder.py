@@ -1,0 +1,221 @@
+"""A recording of live connections: what proxies and taps inside a process have in common.
+
+    recorder = Recorder.begin(path, Header(version=VERSION, dialect="deepgram"), loop.time)
+    one = recorder.connection("wss://api.deepgram.com")
+    one.receive("client", data)
+    one.ended("fin", "client")
+    recorder.flush()                 # about once a second
+    recorder.close()
+
+Recording never disturbs what is recorded: when it cannot go on (a secret that cannot be removed, a
+full disk), it stops, and `Recorder.failure` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sttkit.cassette.model import VERSION, AnyEntry, Header, How, Request, Side
+from sttkit.cassette.redact import Redactor
+from sttkit.cassette.redacting import AudioPolicy
+from sttkit.cassette.tap import Tap, Transport
+from sttkit.deck.files import Recording
+from sttkit.deck.staging import environment_redactor
+from sttkit.errors import SttkitError, UsageError
+
+FLUSH_S = 1.0
+"""What a crash may lose, seconds."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is kept of what is recorded.
+
+    Attributes:
+        dialect: name of the wire protocol, if it is known.
+        audio: whether the audio is kept, dropped or replaced by noise.
+        names: further headers, query keys and JSON fields whose values are removed.
+        personal: also remove e-mail addresses and telephone numbers.
+        truth: what is really said, a text per utterance.
+        note: a remark for people.
+    """
+
+    dialect: str | None = None
+    audio: AudioPolicy = "keep"
+    names: tuple[str, ...] = ()
+    personal: bool = False
+    truth: tuple[str, ...] = ()
+    note: str = ""
+
+    def header(self) -> Header:
+        """The first line of the cassette."""
+        return Header(
+            version=VERSION,
+            dialect=self.dialect,
+            audio={"keep": "kept", "drop": "dropped", "replace": "replaced"}[self.audio],  # type: ignore[arg-type]
+            truth=self.truth,
+            note=self.note,
+        )
+
+
+class Recorder:
+    """Records connections into one cassette.
+
+    Attributes:
+        failure: why recording stopped; None while it goes on.
+        connections: attempts that were recorded so far.
+    """
+
+    def __init__(self, recording: Recording, now: Callable[[], float]) -> None:
+        self._recording = recording
+        self._now = now
+        self._began: float | None = None
+        self._last_us = 0
+        self.connections = 0
+        self.failure: SttkitError | None = None
+
+    @classmethod
+    def begin(
+        cls,
+        path: Path,
+        terms: Terms,
+        now: Callable[[], float],
+        *,
+        secrets: Iterable[str] = (),
+    ) -> Recorder:
+        """Begin a cassette in place of what was there; ``now`` is a clock that does not go back.
+
+        The values of environment variables that are named like secrets are kept out of it, and
+        ``secrets`` besides.
+
+        Raises:
+            UsageError: it cannot be written, or its dialect does not exist.
+        """
+        known = environment_redactor()
+        guard = replace(
+            known,
+            secrets=(*known.secrets, *secrets),
+            names=frozenset(name.lower() for name in terms.names),
+            personal=terms.personal,
+        )
+        return cls(Recording.begin(path, terms.header(), _LearningGuard(guard)), now)
+
+    @property
+    def at_us(self) -> int:
+        """Now, microseconds since the first connection was tried."""
+        now = self._now()
+        if self._began is None:
+            self._began = now
+        self._last_us = max(self._last_us, round((now - self._began) * 1e6))
+        return self._last_us
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far, the audio included."""
+        return self._recording.size
+
+    def connection(self, origin: str, at_us: int | None = None) -> ConnectionRecorder:
+        """A connection was tried; ``at_us``: when, if it was not just now."""
+        self.connections += 1
+        return ConnectionRecorder(self, origin, self.at_us if at_us is None else at_us)
+
+    def guarded(self, write: Callable[[], None]) -> None:
+        """Write, unless recording has stopped; it stops when that fails."""
+        if self.failure is not None:
+            return
+        try:
+            write()
+        except SttkitError as error:
+            self.failure = error
+        except OSError as error:
+            self.failure = UsageError(f"the cassette cannot be written ({error.strerror})")
+
+    def tap(self, origin: str, at_us: int) -> Tap:
+        """Listen in on an interaction."""
+        return Tap(self._recording.writer.open(at_us, origin))
+
+    def fail(self, origin: str, how: How, at_us: int) -> None:
+        """An attempt failed before there was a connection."""
+        self.connections += 1
+        ended_us = self.at_us
+
+        def write() -> None:
+            self._recording.writer.open(at_us, origin).end(ended_us, how, "server")
+
+        self.guarded(write)
+
+    def flush(self) -> None:
+        """Let a crash lose nothing of what was recorded so far."""
+        self.guarded(self._recording.flush)
+
+    def close(self) -> None:
+        """Finish the cassette.
+
+        Raises:
+            SttkitError: it is not whole; the message says why.
+        """
+        self.guarded(self._recording.flush)
+        self._recording.abandon()
+        if self.failure is not None:
+            raise self.failure
+
+
+class _LearningGuard:
+    """Removes secrets, and learns them from the requests that are sent with them."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def entry(self, entry: AnyEntry) -> AnyEntry:
+        if isinstance(entry, Request):
+            self._redactor = self._redactor.knowing(entry)
+        return self._redactor.entry(entry)
+
+    def aside(self, data: bytes) -> bytes:
+        return self._redactor.aside(data)
+
+    def line(self, line: bytes) -> None:
+        self._redactor.line(line)
+
+
+class ConnectionRecorder:
+    """Records one connection: an interaction, or one for each request if it is kept alive."""
+
+    def __init__(self, recorder: Recorder, origin: str, at_us: int) -> None:
+        self._recorder = recorder
+        self._origin = origin
+        self._tap: Tap | None = None
+
+        def begin() -> None:
+            self._tap = recorder.tap(origin, at_us)
+
+        recorder.guarded(begin)
+
+    def receive(self, side: Side, data: bytes) -> None:
+        """Bytes passed, sent by ``side``."""
+        recorder = self._recorder
+        if self._tap is None or recorder.failure is not None:
+            return
+        at_us = recorder.at_us
+
+        def write() -> None:
+            if side == "client" and self._tap is not None and self._tap.is_over:
+                self._tap = recorder.tap(self._origin, at_us)
+            if self._tap is not None:
+                self._tap.receive(side, data, at_us)
+
+        recorder.guarded(write)
+
+    def shut(self, side: Side) -> None:
+        """``side`` sent FIN."""
+        tap = self._tap
+        if tap is not None:
+            self._recorder.guarded(lambda: tap.shut(side, self._recorder.at_us))
+
+    def ended(self, how: Transport, by: Side) -> None:
+        """The transport ended."""
+        tap = self._tap
+        if tap is not None:
+            self._recorder.guarded(lambda: tap.ended(how, by, self._recorder.at_us))
