@@ -300,9 +300,10 @@ def _hints(dialect: Dialect, place: Place, folder: Path | None) -> str:
         url = f"{shown.http}{dialect.batch.paths[0]}"
         lines.append(f"  batch       {url}")
         sent = "-H 'Content-Type: audio/wav' --data-binary @speech.wav"
-        if dialect.batch.form is not None:
+        if dialect.batch.form:
             sent = f"-F {dialect.batch.form}=@speech.wav"
-        lines.append(f"  try         curl{trust} {key}{sent} '{url}'")
+        if dialect.batch.form != "":
+            lines.append(f"  try         curl{trust} {key}{sent} '{url}'")
     if dialect.health is not None:
         lines.append(f"  health      curl{trust} '{shown.http}{dialect.health[0]}'")
     if folder is not None:

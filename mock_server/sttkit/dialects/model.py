@@ -165,7 +165,8 @@ class Batch:
         paths: where it listens (POST).
         read: the recording (s16le mono PCM and its rate) of a request, or a refusal.
         write: the JSON body that says the final of a recording of so many seconds.
-        form: the field of a multipart form that holds the recording; None where it is the body.
+        form: the field of a multipart form that holds the recording; None where it is the body,
+            empty where it is in a message that nobody types.
     """
 
     paths: tuple[str, ...]

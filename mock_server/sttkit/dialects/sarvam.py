@@ -103,6 +103,6 @@ DIALECT = from_tables(
         usage="utterances",
         idle_limit=60.0,
     ),
-    batch=Batch(("/speech-to-text",), _read_batch, _write_batch),
+    batch=Batch(("/speech-to-text",), _read_batch, _write_batch, form="file"),
     example="/speech-to-text/ws?language-code=en-IN&model=saaras:v3&vad_signals=true",
 )

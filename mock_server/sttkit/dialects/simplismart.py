@@ -49,5 +49,5 @@ DIALECT = from_tables(
     },
     wrong_types=(b"\xff\xfe\xfd", {"transcription": None}, {"transcription": ["a", 7]}),
     facts=Facts(end_marker=False, flush_message=False, signals_start=False, signals_end=False),
-    batch=Batch(("/predict",), _read_batch, _write_batch),
+    batch=Batch(("/predict",), _read_batch, _write_batch, form=""),
 )

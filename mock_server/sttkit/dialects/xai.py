@@ -85,6 +85,6 @@ DIALECT = from_tables(
         usage="client-audio",
         bad_message="bad-message",
     ),
-    batch=Batch((_PATH,), _read_batch, _write_batch),
+    batch=Batch((_PATH,), _read_batch, _write_batch, form="file"),
     example=f"{_PATH}?sample_rate=16000&interim_results=true",
 )
