@@ -28,7 +28,8 @@ ENGINE := $(VENV)/.ready-engine-$(PYTHON_VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test twice check style types floors format bench mutants speech install constraints clean
+.PHONY: help demo test twice check style types floors format bench mutants soak scoreboard providers speech \
+	install constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +67,12 @@ format: $(READY) ## rewrite the code as `make style` wants it
 
 bench: $(READY) ## run the benchmarks, five minutes (BENCH="server_cost check_plan" runs some)
 	$(BIN)/python -m benchmarks $(BENCH)
+
+scoreboard: $(READY) ## judge every official plugin and write docs/scoreboard.md anew (long)
+	$(BIN)/python tools/scoreboard.py docs/scoreboard.md
+
+providers: $(READY) ## judge every official plugin by the most telling cases
+	$(BIN)/sttkit check --all --tier smoke --advisory $$($(BIN)/python -c 'from sttkit.conformance.options import every_plugin; print(",".join(every_plugin()[0]))')
 
 speech: $(ENGINE) ## make cassettes/speech anew (needs espeak-ng: apt-get install espeak-ng)
 	$(BIN)/python tools/make_speech.py

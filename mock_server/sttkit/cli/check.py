@@ -7,9 +7,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sttkit.cli.console import Commands, add_several, bounded, make_console, writable
+from sttkit.errors import UsageError
 
 if TYPE_CHECKING:
     from sttkit.conformance.check import Progress
@@ -30,9 +32,14 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument(
         "targets",
-        nargs="+",
+        nargs="*",
         metavar="TARGET",
         help="a name (see sttkit targets), module:factory, or path/file.py:factory",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="every plugin with a name that is installed; those that are not are listed",
     )
     what = parser.add_argument_group("what to play")
     what.add_argument(
@@ -98,11 +105,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Check, report, and say by the exit status whether the contract held."""
     from sttkit.conformance.casework import DEFAULT_WORLD
     from sttkit.conformance.check import check
-    from sttkit.conformance.options import CheckOptions
+    from sttkit.conformance.options import CheckOptions, every_plugin
     from sttkit.conformance.result import as_json
 
+    named, absent = every_plugin() if arguments.all else ((), ())
+    targets = tuple(dict.fromkeys((*arguments.targets, *named)))
+    if not targets:
+        raise UsageError("no target", expected="a name (sttkit targets lists them), or --all")
     options = CheckOptions(
-        targets=tuple(arguments.targets),
+        targets=targets,
         advisory=frozenset(arguments.advisory),
         tier=arguments.tier,
         cases=tuple(arguments.case),
@@ -121,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
     json_path = writable(arguments.json, "--json") if arguments.json not in (None, "-") else None
     junit_path = writable(arguments.junit, "--junit") if arguments.junit is not None else None
     with _progress() as on_progress:
-        result = check(options, on_progress=on_progress)
+        result = replace(check(options, on_progress=on_progress), absent=absent)
     if arguments.json is not None:
         text = json.dumps(as_json(result), indent=2, ensure_ascii=False) + "\n"
         if json_path is None:

@@ -22,15 +22,16 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List the registered targets, whether or not their plugins are installed."""
     from sttkit.errors import SttkitError
-    from sttkit.targets import load_target, target_names
+    from sttkit.targets import load_target, target_names, version_of
 
     rows = []
     for name in target_names():
         try:
             target = load_target(name)
         except SttkitError as error:  # somebody else's entry point
-            rows.append((name, "-", f"cannot be loaded: {error}"))
+            rows.append((name, "-", "-", f"cannot be loaded: {error}"))
         else:
-            rows.append((name, target.dialect, target.summary))
-    print_rows(rows, ("target", "dialect", "what it is"))
+            version = version_of(target.package) if target.package else None
+            rows.append((name, target.dialect, version or "not installed", target.summary))
+    print_rows(rows, ("target", "dialect", "version", "what it is"))
     return 0

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from sttkit.conformance.casework import DEFAULT_WORLD, speech_of
 from sttkit.conformance.plan import Tier, World
+from sttkit.conformance.result import Absent
 from sttkit.dialects import load_dialect
 from sttkit.errors import UsageError, unknown_name
 from sttkit.faults import Point, kind_of
 from sttkit.laws.model import Law
 from sttkit.scripting.cases import parse_case
-from sttkit.targets import target_names
+from sttkit.targets import is_installed, load_target, target_names
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,22 @@ class CheckOptions:
     world: World = DEFAULT_WORLD
     speech: str | None = None
     twice: bool = False
+
+
+def every_plugin() -> tuple[tuple[str, ...], tuple[Absent, ...]]:
+    """The registered targets that are plugins: those that are installed, and the others."""
+    there: list[str] = []
+    absent: list[Absent] = []
+    for name in target_names():
+        target = load_target(name)
+        if target.control:
+            continue
+        if is_installed(target):
+            there.append(name)
+        else:
+            what = f"'sttkit[{target.extra}]'" if target.extra else target.package
+            absent.append(Absent(name, target.package, f"pip install {what}"))
+    return tuple(there), tuple(absent)
 
 
 def default_jobs(world: World) -> int:

@@ -45,6 +45,13 @@ _STYLES = {
     Verdict.NOT_APPLICABLE: "dim",
 }
 _MOST_CASES = 6
+MOST_SIDE_BY_SIDE = 5
+"""Columns that fit side by side in a terminal of usual width."""
+
+
+def family_of(law: str) -> str:
+    """``RETRY`` of ``RETRY-7``."""
+    return law.rpartition("-")[0]
 
 
 def print_report(result: CheckResult, console: Console) -> None:
@@ -52,7 +59,9 @@ def print_report(result: CheckResult, console: Console) -> None:
     several = len(result.targets) > 1
     for target in result.targets:
         _print_target(target, console, brief=several)
-    if several:
+    if len(result.targets) > MOST_SIDE_BY_SIDE:
+        _print_overview(result.targets, console)
+    elif several:
         _print_comparison(result.targets, console)
     _print_summary(result, console)
 
@@ -258,6 +267,39 @@ def _cell(verdicts: Sequence[LawVerdict]) -> Text | None:
     return None
 
 
+def _print_overview(targets: Iterable[TargetResult], console: Console) -> None:
+    """A line per target: how many laws of each family it broke, of those that it was asked for."""
+    ran = [target for target in targets if target.error is None]
+    families = list(dict.fromkeys(family_of(law) for t in ran for law in t.verdicts_by_law()))
+    console.print()
+    console.rule(
+        Text("laws broken, of those put to the test", style="bold"),
+        align="left",
+        characters="-",
+        style="dim",
+    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("target", overflow="fold")
+    for family in families:
+        table.add_column(family, justify="right", no_wrap=True)
+    for target in ran:
+        table.add_row(printable(target.name), *(_tally(target, family) for family in families))
+    console.print(table)
+
+
+def _tally(target: TargetResult, family: str) -> Text:
+    cells = [
+        cell
+        for law, verdicts in target.verdicts_by_law().items()
+        if family_of(law) == family and (cell := _cell(verdicts)) is not None
+    ]
+    if not cells:
+        return Text("·", style="dim")
+    fails = sum(cell.plain.startswith("fail") for cell in cells)
+    style = _STYLES[Verdict.FAIL if fails else Verdict.PASS]
+    return Text(f"{fails}/{len(cells)}", style=style)
+
+
 # --- the end --------------------------------------------------------------------------------------
 
 
@@ -265,6 +307,9 @@ def _print_summary(result: CheckResult, console: Console) -> None:
     console.print()
     for target in result.targets:
         console.print(_summary(target))
+    for absent in result.absent:
+        line = Text(printable(absent.name), style="bold dim")
+        console.print(line.append(f": not installed; {absent.hint}", style="not bold dim"))
     if result.interrupted:
         console.print(Text("Stopped before the end: this is what was known.", style="bold yellow"))
 

@@ -163,6 +163,15 @@ class TargetResult:
 
 
 @dataclass(frozen=True)
+class Absent:
+    """A target that was not judged because its plugin is not installed, and what installs it."""
+
+    name: str
+    package: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """A whole check; ``interrupted`` if it was stopped before its end."""
 
@@ -170,6 +179,7 @@ class CheckResult:
     seed: int
     targets: tuple[TargetResult, ...]
     interrupted: bool = False
+    absent: tuple[Absent, ...] = ()
 
     @property
     def exit_status(self) -> int:
@@ -208,6 +218,9 @@ def as_json(result: CheckResult) -> dict[str, Any]:
         "interrupted": result.interrupted,
         "exit_status": result.exit_status,
         "targets": [_target(target) for target in result.targets],
+        "not_installed": [
+            {"name": one.name, "package": one.package, "hint": one.hint} for one in result.absent
+        ],
     }
 
 

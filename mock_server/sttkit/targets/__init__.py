@@ -13,7 +13,7 @@ from functools import cache
 from importlib import metadata
 
 from sttkit.errors import UsageError, unknown_name
-from sttkit.targets.building import Description, build, describe
+from sttkit.targets.building import Description, build, describe, is_installed, version_of
 from sttkit.targets.loading import as_target, load_object
 from sttkit.targets.model import Context, Place, Target
 
@@ -24,8 +24,10 @@ __all__ = [
     "Target",
     "build",
     "describe",
+    "is_installed",
     "load_target",
     "target_names",
+    "version_of",
 ]
 
 _NOT_TARGETS = frozenset({"building", "given", "loading", "model"})

@@ -54,16 +54,21 @@ def build(target: Target, context: Context) -> stt.STT[str]:
     return built
 
 
+def is_installed(target: Target) -> bool:
+    """Whether the distribution that has the plugin is there; nothing is imported for it."""
+    return not target.package or version_of(target.package) is not None
+
+
 def describe(target: Target, stt_obj: object | None = None) -> Description:
     """Class and versions for a report; the class is only known of an STT that was built."""
     made = type(stt_obj) if stt_obj is not None else None
-    version = _version_of(target.package)
+    version = version_of(target.package)
     if version is None and made is not None:
         version = _said_by_package(made.__module__)
     return Description(
         class_path=f"{made.__module__}.{made.__qualname__}" if made is not None else None,
         version=version,
-        livekit_agents=_version_of("livekit-agents"),
+        livekit_agents=version_of("livekit-agents"),
     )
 
 
@@ -90,7 +95,8 @@ def _missing(error: ModuleNotFoundError, extra: str | None, where: str) -> Targe
     return TargetError(f"the module {error.name!r} is not installed", where=where, hint=hint)
 
 
-def _version_of(distribution: str) -> str | None:
+def version_of(distribution: str) -> str | None:
+    """Version of an installed distribution, or None."""
     if not distribution:
         return None
     try:

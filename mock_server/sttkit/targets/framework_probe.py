@@ -24,5 +24,6 @@ TARGET = Target(
     expects={"language": "fr"},
     package="sttkit",
     extra="livekit",
+    control=True,
     summary="a control: a sound _run over the base class and nothing else",
 )

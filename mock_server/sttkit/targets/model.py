@@ -67,6 +67,7 @@ class Target:
         max_retry: retries it declares to the base class, where it overrides what it is given.
         loopback_only: why it cannot be simulated (a client with an event loop, threads or sockets
             of its own); then it is played over loopback wherever nothing else was asked for.
+        control: whether it is one of the kit's own yardsticks rather than a plugin to be judged.
         summary: one line for ``sttkit targets``.
     """
 
@@ -81,4 +82,5 @@ class Target:
     batch: bool = True
     max_retry: int | None = None
     loopback_only: str | None = None
+    control: bool = False
     summary: str = ""

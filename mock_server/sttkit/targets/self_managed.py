@@ -24,5 +24,6 @@ TARGET = Target(
     expects={"language": "fr"},
     package="sttkit",
     extra="livekit",
+    control=True,
     summary="a control: own queues and task in place of the base class's, and no retry",
 )

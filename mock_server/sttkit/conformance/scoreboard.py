@@ -1,0 +1,121 @@
+"""A check of many plugins as a page of Markdown: tables of targets and laws, then the findings.
+
+A finding that a run over real sockets did not show again is told apart: the simulation might be to
+blame for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from sttkit.conformance.report import family_of
+from sttkit.conformance.result import CheckResult, Finding, LawVerdict, TargetResult
+from sttkit.conformance.wording import printable
+from sttkit.laws.model import Verdict
+
+Confirmed = Mapping[tuple[str, str], str]
+"""What became of a finding over real sockets, by target and law: ``yes``, or why not."""
+
+_MOST_CASES = 4
+_LEGEND = (
+    "✓ held in every case that asked for it · **✗** broken, in so many cases of those that asked · "
+    "! a *should* that was not kept · L broken by LiveKit's base class itself · "
+    "? no case could tell · – never asked"
+)
+
+
+def as_markdown(result: CheckResult, *, heading: str, confirmed: Confirmed) -> str:
+    """The page.
+
+    Args:
+        result: the check.
+        heading: what was checked, when and with what: the text under the title.
+        confirmed: what became of the findings over real sockets.
+    """
+    ran = [target for target in result.targets if target.error is None]
+    laws = list(dict.fromkeys(law for target in ran for law in target.verdicts_by_law()))
+    lines = ["# Scoreboard", "", heading, "", _LEGEND, ""]
+    for family in dict.fromkeys(map(family_of, laws)):
+        lines += _table(ran, [law for law in laws if family_of(law) == family])
+    lines += _not_run(result)
+    lines += ["## Findings", ""]
+    for target in ran:
+        lines += _findings(target, confirmed)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(targets: Sequence[TargetResult], laws: Sequence[str]) -> Iterable[str]:
+    yield "| | " + " | ".join(laws) + " |"
+    yield "|---|" + ":-:|" * len(laws)
+    for target in targets:
+        by_law = target.verdicts_by_law()
+        cells = [_cell(by_law.get(law, ())) for law in laws]
+        yield f"| [{target.name}](#{target.name}) | " + " | ".join(cells) + " |"
+    yield ""
+
+
+def _cell(verdicts: Sequence[LawVerdict]) -> str:
+    counts = Counter(said.verdict for said in verdicts)
+    own = Counter(said.verdict for said in verdicts if said.owner == "plugin")
+    asked = counts[Verdict.PASS] + counts[Verdict.FAIL] + counts[Verdict.WARN]
+    if own[Verdict.FAIL]:
+        return f"**✗** {own[Verdict.FAIL]}/{asked}"
+    if own[Verdict.WARN]:
+        return "!"
+    if counts[Verdict.FAIL] or counts[Verdict.WARN]:
+        return "L"
+    if asked:
+        return "✓"
+    return "?" if counts[Verdict.INCONCLUSIVE] else "–"
+
+
+def _not_run(result: CheckResult) -> Iterable[str]:
+    missing = [
+        *((t.name, f"could not be run: {t.error}") for t in result.targets if t.error is not None),
+        *((one.name, f"not installed; {one.hint}") for one in result.absent),
+    ]
+    if missing:
+        yield "## Not judged"
+        yield ""
+        yield from (f"* `{name}`: {_escaped(why)}" for name, why in missing)
+        yield ""
+
+
+def _findings(target: TargetResult, confirmed: Confirmed) -> Iterable[str]:
+    yield f"### {target.name}"
+    yield ""
+    world = f"over loopback ({target.loopback_only})" if target.loopback_only else target.world
+    yield f"`{target.class_path}` {target.version}, {len(target.cases)} cases, {world}."
+    yield ""
+    own = [finding for finding in target.findings if finding.owner == "plugin"]
+    if not own:
+        yield "Nothing."
+        yield ""
+    for finding in own:
+        yield from _finding(finding, confirmed.get((target.name, finding.law)))
+
+
+def _finding(finding: Finding, confirmed: str | None) -> Iterable[str]:
+    said = finding.judgement
+    kind = "" if finding.fails else " (should)"
+    yield f"* **{finding.law}**{kind} {_escaped(finding.title)}"
+    shown = ", ".join(f"`{case}`" for case in finding.cases[:_MOST_CASES])
+    rest = len(finding.cases) - _MOST_CASES
+    yield f"  * in {shown}" + (f" and {rest} more" if rest > 0 else "")
+    yield f"  * expected {_escaped(said.expected)}; observed {_escaped(said.observed)}"
+    if confirmed is not None:
+        yield f"  * over real sockets: {_escaped(confirmed)}"
+    yield f"  * `{finding.reproduce}`"
+    if finding.script:
+        yield ""
+        yield "    ```yaml"
+        yield from (f"    {line}" for line in finding.script.strip().splitlines())
+        yield "    ```"
+        yield ""
+
+
+def _escaped(text: str) -> str:
+    """Text of a plugin or server, so that it stays text in Markdown."""
+    plain = printable(text).replace("\n", " ")
+    return "".join(f"\\{char}" if char in "\\`*_[]<>|#" else char for char in plain)
