@@ -121,7 +121,8 @@ class Facts:
         endpointing: whether the server ends an utterance by itself at a pause; if not, only the
             client's flush does, and what is said until then is one segment.
         names_language: whether transcripts name their language.
-        usage: how RECOGNITION_USAGE is counted by the plugin; ``utterances`` by the times at which
+        usage: how RECOGNITION_USAGE is counted by the plugin; ``finals`` by the lengths that the
+            server tells of them, as often as it sends them, ``utterances`` by the times at which
             the server says that they start and end.
         idle_limit: seconds without audio or keepalive after which the server closes, or None.
         idle_close: the close code and reason it does so with.
@@ -145,7 +146,7 @@ class Facts:
     endpointing: bool = True
     names_language: bool = False
     usage: Literal[
-        "client-audio", "connection-lifetime", "utterances", "server-reported", "none"
+        "client-audio", "connection-lifetime", "utterances", "finals", "server-reported", "none"
     ] = "none"
     idle_limit: float | None = None
     idle_close: tuple[int, str] = (1001, "idle")

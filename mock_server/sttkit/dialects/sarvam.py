@@ -100,7 +100,7 @@ DIALECT = from_tables(
         flush_message=False,
         late_transcripts=True,
         names_language=True,
-        usage="utterances",
+        usage="finals",
         idle_limit=60.0,
     ),
     batch=Batch(("/speech-to-text",), _read_batch, _write_batch, form="file"),

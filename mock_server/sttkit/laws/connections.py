@@ -124,8 +124,14 @@ class Connection:
 
     @cached_property
     def is_batch(self) -> bool:
-        """Whether it carried a plain HTTP request, not a session."""
-        return any(r.kind == "request" and r.data.get("method") == "POST" for r in self.records)
+        """Whether it carried a plain HTTP request, not a session.
+
+        A step towards a session, for a token say, is an attempt at it where it fails.
+        """
+        posts = [r for r in self.of("request") if r.data.get("method") == "POST"]
+        if posts and posts[0].data.get("step"):
+            return any(r.data.get("status", 400) < 400 for r in self.of("response"))
+        return bool(posts)
 
     @cached_property
     def ready(self) -> Record | None:

@@ -82,6 +82,9 @@ def _expected(run: Run, stream: Stream, sessions: list[Connection]) -> tuple[flo
         if len(sessions) == 1:
             high = max(high, stream.pushed_end)
         return low, high
+    if run.facts.usage == "finals":
+        told = [_finals(c) for c in sessions]
+        return sum(low for low, _ in told), sum(high for _, high in told)
     if run.facts.usage == "utterances":
         told = [_utterances(c) for c in sessions]
         return sum(low for low, _ in told), sum(high for _, high in told)
@@ -108,6 +111,13 @@ def _utterances(session: Connection) -> tuple[float, float]:
             low += pending
             pending = 0.0
     return (low if session.failure is None else 0.0), high
+
+
+def _finals(session: Connection) -> tuple[float, float]:
+    """Seconds from start to end of each final as often as it was sent, at least and at most."""
+    finals = [r.data for r in session.sent if r.data.get("event") == "final"]
+    total = sum(float(final["end"]) - float(final["start"]) for final in finals)
+    return (total if session.failure is None else 0.0), total
 
 
 def _reported(session: Connection) -> tuple[float, float]:

@@ -263,7 +263,10 @@ class Connection:
 
     def note_request(self, request: Request) -> None:
         """Note an HTTP request, without the values that authenticate it."""
-        self.note("request", **noted_request(request, self.line.trace.redact))
+        noted = noted_request(request, self.line.trace.redact)
+        if request.path in self.line.dialect.steps:
+            noted["step"] = True
+        self.note("request", **noted)
 
     def _give_up_waiting(self) -> None:
         """The client has had time enough to bring its request."""

@@ -29,6 +29,5 @@ TARGET = Target(
     package="livekit-plugins-slng",
     extra="slng",
     batch=False,
-    max_retry=0,  # whatever it is given; it tries again by itself
     summary="LiveKit's plugin for SLNG",
 )
