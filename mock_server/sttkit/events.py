@@ -81,9 +81,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class SessionEnded:
-    """The server's answer to the end of the stream; nothing follows but a close frame."""
+    """The server's answer to the end of the stream; nothing follows but a close frame.
 
-    audio_s: float
+    ``audio_s`` is how much it heard (0 where the provider does not say).
+    """
+
+    audio_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sttkit import Speech, speech
+from sttkit.dialects import load_dialect
 from sttkit.events import Final, SpeechEnded, SpeechStarted
 from tests.support.audio import chunks
 from tests.support.caller import ALL_TONGUES, Caller, Stage
@@ -48,7 +49,8 @@ def test_any_speech_in_any_chunking_comes_out_as_the_same_finals(
     # A provider that is not told of the end needs to hear the pause behind the last word.
     caller = spoken(dialect, speech(*texts), sizes)
     assert caller.finals == texts
-    assert sum(isinstance(event, SpeechStarted) for event in caller.events) == len(texts)
+    if load_dialect(dialect).facts.signals_start:
+        assert sum(isinstance(event, SpeechStarted) for event in caller.events) == len(texts)
 
 
 @pytest.mark.parametrize("dialect", ["gnani", "openai"])

@@ -82,9 +82,9 @@ TONGUES = {
 }
 
 
-def _append(pcm: bytes) -> Message:
-    audio = base64.b64encode(pcm).decode()
-    return json.dumps({"type": "input_audio_buffer.append", "audio": audio})
+def _in_base64(form: str) -> Callable[[bytes], Message]:
+    """Audio in the place of ``AUDIO`` in a JSON text."""
+    return lambda pcm: form.replace("AUDIO", base64.b64encode(pcm).decode())
 
 
 ALL_TONGUES = {
@@ -103,9 +103,64 @@ ALL_TONGUES = {
         config='{"type":"session.update","session":{"audio":{"input":{"format":{"rate":24000}}}}}',
         flush='{"type":"input_audio_buffer.commit"}',
         rate=24000,
-        wrap=_append,
+        wrap=_in_base64('{"type":"input_audio_buffer.append","audio":"AUDIO"}'),
     ),
     "gnani": Tongue("/stt/v3/stream", {"x-api-key-id": "secret", "lang_code": "en-IN"}),
+    "deepgram_flux": Tongue(
+        "/v2/listen?model=flux-general-en&encoding=linear16&sample_rate=16000",
+        {"Authorization": "Token secret"},
+        flush='{"type":"ForceEndTurn"}',
+        end='{"type":"CloseStream"}',
+    ),
+    "soniox": Tongue(
+        "/transcribe-websocket",
+        {"Authorization": "Bearer secret"},
+        config='{"audio_format":"pcm_s16le","num_channels":1,"sample_rate":16000}',
+        flush='{"type":"finalize"}',
+        end="",
+        keepalive='{"type":"keepalive"}',
+    ),
+    "cartesia": Tongue(
+        "/stt/turns/websocket?model=ink-2&encoding=pcm_s16le&sample_rate=16000",
+        {"X-API-Key": "secret"},
+        end='{"type":"close"}',
+    ),
+    "cartesia_whisper": Tongue(
+        "/stt/websocket?model=ink-whisper&encoding=pcm_s16le&sample_rate=16000",
+        {"X-API-Key": "secret"},
+        flush="finalize",
+        end="close",
+    ),
+    "elevenlabs": Tongue(
+        "/v1/speech-to-text/realtime?audio_format=pcm_16000&commit_strategy=vad",
+        {"xi-api-key": "secret"},
+        flush='{"message_type":"input_audio_chunk","audio_base_64":"","commit":true}',
+        wrap=_in_base64(
+            '{"message_type":"input_audio_chunk","audio_base_64":"AUDIO","commit":false}'
+        ),
+    ),
+    "gladia": Tongue(
+        "/v2/live?token=t&sample_rate=16000&messages_config.receive_partial_transcripts=true",
+        end='{"type":"stop_recording"}',
+        wrap=_in_base64('{"type":"audio_chunk","data":{"chunk":"AUDIO"}}'),
+    ),
+    "speechmatics": Tongue(
+        "/v2/agent",
+        {"Authorization": "Bearer secret"},
+        config='{"message":"StartRecognition","audio_format":{"type":"raw",'
+        '"encoding":"pcm_s16le","sample_rate":16000}}',
+        flush='{"message":"ForceEndOfUtterance"}',
+        end='{"message":"EndOfStream","last_seq_no":0}',
+    ),
+    "inference": Tongue(
+        "/v1/stt?model=deepgram/nova-3",
+        {"Authorization": "Bearer secret"},
+        config='{"type":"session.create","settings":{"sample_rate":"16000",'
+        '"encoding":"pcm_s16le"}}',
+        flush='{"type":"session.finalize"}',
+        end='{"type":"session.close"}',
+        wrap=_in_base64('{"type":"input_audio","audio":"AUDIO"}'),
+    ),
 }
 """Also those in which not every client message exists."""
 

@@ -107,6 +107,8 @@ DIALECT = from_tables(
     },
     facts=Facts(
         greeting="on-config",
+        # There is session.finalize, but a plugin's flush() sends only the rest of the audio.
+        flush_message=False,
         signals_end=False,
         names_language=True,
         usage="client-audio",

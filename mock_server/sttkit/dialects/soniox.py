@@ -28,7 +28,6 @@ from sttkit.events import (
     SessionEnded,
     Transcript,
     Unintelligible,
-    Word,
 )
 
 _PER_S = 1000
@@ -70,30 +69,23 @@ def _tokens(*, final: bool) -> Slot:
     return Slot(put, take)
 
 
-def _pieces(event: Transcript) -> Sequence[tuple[str, float, float]]:
-    """A token for each word, where the words are those of the text."""
-    if not event.words or " ".join(word.text for word in event.words) != event.text:
+def _pieces(event: Transcript) -> list[tuple[str, float, float]]:
+    """A token for each word, where the words are those of the text; else one for all."""
+    texts = [word.text for word in event.words]
+    if not texts or " ".join(texts) != event.text:
         return [(event.text, event.start, event.end)]
-    return [
-        (f" {word.text}" if place else word.text, word.start, word.end)
-        for place, word in enumerate(event.words)
-    ]
+    spaced = [texts[0], *(f" {text}" for text in texts[1:])]
+    starts = [event.start, *(word.start for word in event.words[1:])]
+    ends = [*(word.end for word in event.words[:-1]), event.end]
+    return list(zip(spaced, starts, ends, strict=True))
 
 
 def _said(tokens: Sequence[Mapping[str, object]]) -> Fields:
-    texts = [str(token.get("text") or "") for token in tokens]
-    times = [
-        (number(token.get("start_ms")) / _PER_S, number(token.get("end_ms")) / _PER_S)
-        for token in tokens
-    ]
+    """What tokens say together; words are not known from them, which need not be words."""
     return {
-        "text": "".join(texts),
-        "start": times[0][0],
-        "end": times[-1][1],
-        "words": tuple(
-            Word(said.removeprefix(" ") if place else said, start, end)
-            for place, (said, (start, end)) in enumerate(zip(texts, times, strict=True))
-        ),
+        "text": "".join(str(token.get("text") or "") for token in tokens),
+        "start": number(tokens[0].get("start_ms")) / _PER_S,
+        "end": number(tokens[-1].get("end_ms")) / _PER_S,
         "confidence": number(tokens[0].get("confidence")),
     }
 

@@ -18,7 +18,7 @@ def _build(context: Context) -> stt.STT[str]:
         language="en",
         base_url=f"{context.place.http}/v1",
         api_key=context.api_key,
-        api_secret=context.api_key,
+        api_secret=f"signed-with-{context.api_key}",  # as long as signing asks for
         http_session=context.http_session,
     )
 
