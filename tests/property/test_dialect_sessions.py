@@ -48,8 +48,12 @@ def test_any_speech_in_any_chunking_comes_out_as_the_same_finals(
 ) -> None:
     # A provider that is not told of the end needs to hear the pause behind the last word.
     caller = spoken(dialect, speech(*texts), sizes)
+    facts = load_dialect(dialect).facts
+    if not facts.endpointing:  # what nobody flushes is one segment
+        caller.flush()
+        texts = [" ".join(texts)]
     assert caller.finals == texts
-    if load_dialect(dialect).facts.signals_start:
+    if facts.signals_start:
         assert sum(isinstance(event, SpeechStarted) for event in caller.events) == len(texts)
 
 

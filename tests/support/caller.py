@@ -89,6 +89,62 @@ def _in_base64(form: str) -> Callable[[bytes], Message]:
 
 ALL_TONGUES = {
     **TONGUES,
+    "inworld": Tongue(
+        "/stt/v1/transcribe:streamBidirectional",
+        {"Authorization": "Basic secret"},
+        config='{"transcribeConfig":{"audioEncoding":"LINEAR16","sampleRateHertz":16000,'
+        '"numberOfChannels":1}}',
+        flush='{"endTurn":{}}',
+        end='{"closeStream":{}}',
+        wrap=_in_base64('{"audioChunk":{"content":"AUDIO"}}'),
+    ),
+    "smallestai": Tongue(
+        "/waves/v1/stt/live?model=pulse&encoding=linear16&sample_rate=16000&vad_events=true",
+        {"Authorization": "Bearer secret"},
+        flush='{"type":"finalize"}',
+        end='{"type":"close_stream"}',
+        keepalive='{"type":"keepalive"}',
+    ),
+    "baseten": Tongue(
+        "/environments/production/websocket",
+        {"Authorization": "Api-Key secret"},
+        config='{"streaming_params":{"encoding":"pcm_s16le","sample_rate":16000}}',
+    ),
+    "baseten_qwen3": Tongue(
+        "/environments/production/websocket",
+        {"Authorization": "Api-Key secret"},
+        config='{"whisper_params":{"audio_language":"auto"}}',
+        flush='{"type":"input_audio_buffer.commit"}',
+        wrap=_in_base64('{"type":"input_audio_buffer.append","audio":"AUDIO"}'),
+    ),
+    "meta": Tongue(
+        "/v1/asr/realtime",
+        config='{"mode":"ENDPOINTING","authorization":{"accessToken":"Bearer secret"},'
+        '"audioEncoding":"PCM_24KHZ","partialMode":"CUMULATIVE"}',
+        end='{"type":"endStream"}',
+        rate=24000,
+    ),
+    "nabrah": Tongue(
+        "/api/ext/stt/ws",
+        config='{"api_key":"secret","recognition_model":"eot_nabrah"}',
+        end='{"type":"eof"}',
+    ),
+    "palabra": Tongue("/asr/v1/speech-to-text/stream?token=secret&format=pcm_s16le"),
+    "mistralai": Tongue(
+        "/v1/audio/transcriptions/realtime?model=voxtral",
+        {"Authorization": "Bearer secret"},
+        flush='{"type":"input_audio.flush"}',
+        end='{"type":"input_audio.end"}',
+        wrap=_in_base64('{"type":"input_audio.append","audio":"AUDIO"}'),
+    ),
+    "microsoft_ai": Tongue(
+        "/v1/realtime?intent=transcription",
+        {"Authorization": "Bearer secret"},
+        config='{"type":"session.update","session":{"audio":{"input":{"format":{"rate":16000},'
+        '"transcription":{"model":"MAI-Transcribe-2"},"turn_detection":null}}}}',
+        flush='{"type":"input_audio_buffer.commit"}',
+        wrap=_in_base64('{"type":"input_audio_buffer.append","audio":"AUDIO"}'),
+    ),
     "assemblyai": Tongue(
         "/v3/ws?sample_rate=16000&speech_model=universal-3-6-pro",
         {"Authorization": "secret"},

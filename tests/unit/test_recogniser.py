@@ -225,3 +225,31 @@ def test_between_utterances_is_half_of_the_pause() -> None:
     middle = (ONE.end + TWO.start) / 2
     assert Point.BETWEEN_UTTERANCES not in Ear().hear(0, middle - 0.03).points
     assert Point.BETWEEN_UTTERANCES in Ear().hear(0, middle + 0.03).points
+
+
+# --- where only the client ends an utterance ----------------------------------------------------
+
+
+def test_without_endpointing_a_pause_ends_nothing_and_a_flush_does() -> None:
+    ear = Ear(endpointing=False, signals_end=False).hear(0.0, TWO.start)
+    assert ear.finals == []
+    ear.flush()
+    assert ear.finals == ["hello there friend"]
+    ear.hear(TWO.start, TALK.duration).flush()
+    assert ear.finals == ["hello there friend", "how are you"]
+    assert sum(isinstance(event, SpeechStarted) for event in ear.events) == 2
+
+
+def test_without_endpointing_what_is_not_flushed_goes_on_over_the_pause() -> None:
+    ear = Ear(endpointing=False, signals_end=False).hear(0.0, TALK.duration).flush()
+    assert ear.finals == ["hello there friend how are you"]
+    assert sum(isinstance(event, SpeechStarted) for event in ear.events) == 1
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.35, 0.6])
+def test_without_endpointing_the_pause_is_reached_once_whenever_the_flush_comes(
+    after_s: float,
+) -> None:
+    ear = Ear(endpointing=False).hear(0.0, ONE.end + after_s).flush()
+    ear.hear(ONE.end + after_s, TWO.start + 0.1)
+    assert ear.points.count(Point.BETWEEN_UTTERANCES) == 1
