@@ -194,6 +194,9 @@ class Dialect:
         example: path and query of a simple session, for the hints of ``sttkit serve``.
         volatile: names of JSON fields and query keys whose values the client makes up anew each
             time, so that recordings of it are not compared by them.
+        carrier: what carries its messages: a WebSocket, or a gRPC call, where the request's path is
+            the method, its headers are the metadata, and the client ends its audio by half-closing
+            the call, which ``read`` is given as an empty text.
     """
 
     name: str
@@ -215,3 +218,4 @@ class Dialect:
     steps: Mapping[str, Callable[[Request], object | Refusal]] = field(default_factory=dict)
     example: str = "/"
     volatile: frozenset[str] = frozenset()
+    carrier: Literal["websocket", "grpc"] = "websocket"
