@@ -14,7 +14,7 @@ from importlib import metadata
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError, unknown_name
 
-_NOT_DIALECTS = frozenset({"model", "tables", "template", "wire"})
+_NOT_DIALECTS = frozenset({"model", "protobuf", "tables", "template", "wire"})
 
 
 def dialect_names() -> tuple[str, ...]:

@@ -204,6 +204,9 @@ class Dialect:
         key: the header that carries the API key, for those hints; None where no header does.
         volatile: names of JSON fields and query keys whose values the client makes up anew each
             time, so that recordings of it are not compared by them.
+        carrier: what carries its messages: a WebSocket, or a gRPC call, where the request's path is
+            the method, its headers are the metadata, and the client ends its audio by half-closing
+            the call, which ``read`` is given as an empty text.
     """
 
     name: str
@@ -226,3 +229,4 @@ class Dialect:
     example: str = "/"
     key: str | None = "authorization"
     volatile: frozenset[str] = frozenset()
+    carrier: Literal["websocket", "grpc"] = "websocket"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from sttkit.dialects.model import (
     Batch,
@@ -36,6 +36,37 @@ from sttkit.events import (
 )
 
 _UNKNOWN: Template = {"type": "mystery", "value": 1}
+
+
+class Form(Protocol):
+    """How messages are written as JSON would be, and read: what the tables say, on the wire."""
+
+    def encode(self, value: Mapping[str, object]) -> Message:
+        """A server message."""
+        ...
+
+    def decode(self, message: Message) -> Mapping[str, object] | None:
+        """What a server message says, or None if it is none."""
+        ...
+
+    def decode_client(self, message: Message) -> Mapping[str, object] | None:
+        """What a client message says, or None if it is none."""
+        ...
+
+
+class Json:
+    """JSON objects in text messages."""
+
+    def encode(self, value: Mapping[str, object]) -> Message:
+        return text_of(value)
+
+    def decode(self, message: Message) -> Mapping[str, object] | None:
+        return object_of(message)
+
+    decode_client = decode
+
+
+_JSON = Json()
 
 
 @dataclass(frozen=True)
@@ -68,10 +99,12 @@ class Ears:
         kind_of: the kind of a JSON message.
         bare: what a message that is no JSON means, word by word; an empty one may mean something.
         binary: whether binary messages are audio; a function says what each is, where not all are.
-        base64: where the audio is, by kind of message: dotted names.
+        base64: where the audio is, by kind of message: dotted names. What is bytes there already is
+            taken as it is.
         first: the kind of the first message where it has none of its own; nothing is understood
             before it. None where the client need not begin with any.
         settings: dotted name of the configuration in its message; the whole message if empty.
+        form: how messages are read; binary ones too, unless they are audio.
         refuses: why the provider refuses an event that it understands, or None.
     """
 
@@ -82,6 +115,7 @@ class Ears:
     base64: Mapping[str, str] = field(default_factory=dict)
     first: str | None = None
     settings: str = ""
+    form: Form = _JSON
     refuses: Callable[[ClientEvent, View], Unintelligible | None] = lambda event, view: None
 
 
@@ -143,12 +177,13 @@ def from_tables(
     steps: Mapping[str, Callable[[Request], object | Refusal]] | None = None,
     example: str | None = None,
     volatile: frozenset[str] = frozenset(),
+    carrier: Literal["websocket", "grpc"] = "websocket",
 ) -> Dialect:
     """The dialect that the tables describe.
 
     Args:
         name, source, host, errors, facts: as in `Dialect`.
-        http_error, batch, health, health_loading, steps, volatile: likewise.
+        http_error, batch, health, health_loading, steps, volatile, carrier: likewise.
         door, ears, sayings: the tables.
         wrong_types: as in `Dialect`, before they are made JSON; if there are none, the transcripts
             of the table with other things in their slots.
@@ -162,20 +197,24 @@ def from_tables(
     def rate_of(config: Mapping[str, object]) -> int:
         return sample_rate_of(config.get(rate)) or default_rate or 16000
 
+    form = ears.form
     written = [(saying, filler(saying.template)) for saying in sayings]
     return Dialect(
         name=name,
         source=source,
         host=host,
         volatile=volatile,
+        carrier=carrier,
         open=lambda request: _open(door, request, rate, default_rate),
         read=lambda message, view: _read(ears, message, view),
-        write=lambda event, view: _write(written, event, view),
-        explain=lambda message: _explain(sayings, aliases or {}, errors, message),
+        write=lambda event, view: _write(written, form, event, view),
+        explain=lambda message: _explain(
+            sayings, aliases or {}, errors, form.decode(message), message
+        ),
         http_error=http_error,
         errors=errors,
-        unknown=_encoded(unknown),
-        wrong_types=tuple(_encoded(one) for one in wrong_types or _spoilt(sayings)),
+        unknown=_encoded(unknown, form),
+        wrong_types=tuple(_encoded(one, form) for one in wrong_types or _spoilt(sayings)),
         facts=facts,
         rate_of=rate_of,
         batch=batch,
@@ -227,20 +266,22 @@ def _read(ears: Ears, message: Message, view: View) -> ClientEvent:
 def _meaning(ears: Ears, message: Message, view: View) -> ClientEvent:
     if message in ears.bare:
         return ears.bare[message]
-    if isinstance(message, bytes):
-        if callable(ears.binary):
-            return ears.binary(message)
-        return Audio(message) if ears.binary else Unintelligible("a binary message")
-    value = object_of(message)
+    if isinstance(message, bytes) and callable(ears.binary):
+        return ears.binary(message)
+    if isinstance(message, bytes) and ears.binary:
+        return Audio(message)
+    value = ears.form.decode_client(message)
     if value is None:
-        return Unintelligible("not a JSON object")
+        what = "a binary message" if isinstance(message, bytes) else "not a JSON object"
+        return Unintelligible(what)
     kind = ears.kind_of(value)
     if kind is None and ears.first is not None and not view.config:
         kind = ears.first
     if not isinstance(kind, str):
         return Unintelligible(f"unknown type {kind!r}")
     if kind in ears.base64:
-        pcm = base64_of(_inside(value, ears.base64[kind]))
+        held = _inside(value, ears.base64[kind])
+        pcm = held if isinstance(held, bytes) else base64_of(held)
         return Audio(pcm) if pcm is not None else Unintelligible("audio that is not base64")
     control = ears.controls.get(kind)
     if control is Config:
@@ -259,21 +300,23 @@ def _inside(value: object, dotted: str) -> object:
     return value
 
 
-def _write(written: list[tuple[Saying, Filler]], event: ServerEvent, view: View) -> list[Message]:
+def _write(
+    written: list[tuple[Saying, Filler]], form: Form, event: ServerEvent, view: View
+) -> list[Message]:
     return [
-        _encoded(put(piece, view))
+        _encoded(put(piece, view), form)
         for saying, put in written
         if saying.event is type(event) and saying.when(event, view)
         for piece in saying.each(event)
     ]
 
 
-def _encoded(value: object) -> Message:
-    """JSON; a text or bytes that are a whole message are sent as they are."""
+def _encoded(value: object, form: Form) -> Message:
+    """In its form; a text or bytes that are a whole message are sent as they are."""
     if isinstance(value, (str, bytes)):
         return value
     assert isinstance(value, Mapping)
-    return text_of(value)
+    return form.encode(value)
 
 
 def _spoilt(sayings: tuple[Saying, ...]) -> Iterable[Template]:
@@ -287,21 +330,22 @@ def _explain(
     sayings: tuple[Saying, ...],
     aliases: Mapping[str, str],
     errors: Mapping[str, ProviderFailure],
+    value: Mapping[str, object] | None,
     message: Message,
 ) -> ServerEvent | None:
     for name, failure in errors.items():
         if message == failure.message:
             return ProviderError(name)
-    value: object = message if isinstance(message, bytes) else object_of(message)
-    kind = value.get("type") if isinstance(value, dict) else None
-    if isinstance(value, dict) and isinstance(kind, str) and kind in aliases:
-        value = {**value, "type": aliases[kind]}
+    # A binary message that no form reads is said by a slot of its own.
+    said: object = message if value is None and isinstance(message, bytes) else value
+    kind = value.get("type") if value is not None else None
+    if value is not None and isinstance(kind, str) and kind in aliases:
+        said = {**value, "type": aliases[kind]}
     for saying in sayings:
-        # A binary message is said by a slot of its own, without JSON around it.
         is_whole = isinstance(saying.template, Slot)
-        if saying.aside or value is None or is_whole is not isinstance(value, bytes):
+        if saying.aside or said is None or is_whole is not isinstance(said, bytes):
             continue
-        fields = match(saying.template, value)
+        fields = match(saying.template, said)
         if fields is not None:
             if "duration" in fields:
                 length, start = fields.pop("duration"), fields.get("start", 0.0)

@@ -14,6 +14,7 @@ from sttkit.cassette.tape import Tape
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError
 from sttkit.scripting.model import Script
+from sttkit.server.calls import CallListener
 from sttkit.server.listening import LineKeeper
 from sttkit.server.shell import Attend, Attendant
 from sttkit.session.engine import Answer, Engine
@@ -125,7 +126,7 @@ class FakeServer:
     def __init__(self, trace: Trace, *, ssl_context: ssl.SSLContext | None = None) -> None:
         self.trace = trace
         self._ssl = ssl_context
-        self._listeners: list[Listener] = []
+        self._listeners: list[Listener | CallListener] = []
 
     async def listen(
         self,
@@ -137,7 +138,7 @@ class FakeServer:
         tape: Tape | None = None,
         host: str = LOOPBACK,
         port: int = 0,
-    ) -> Listener:
+    ) -> Listener | CallListener:
         """A new listener that plays ``script``.
 
         ``tracks`` is what may be said, by name of the stream (default: the script's speech as
@@ -145,7 +146,8 @@ class FakeServer:
         ``tape`` is a recording that is played instead.
 
         Raises:
-            UsageError: the address cannot be listened on.
+            UsageError: the address cannot be listened on, or a dialect over gRPC is asked for what
+                it cannot have: TLS, a recording, or grpcio that is not there.
         """
         line = Line(
             script,
@@ -156,7 +158,15 @@ class FakeServer:
             engine,
             tape,
         )
-        listener = Listener(line, self._ssl, engine.attend if engine is not None else None)
+        attend = engine.attend if engine is not None else None
+        listener: Listener | CallListener
+        if dialect.carrier == "grpc":
+            if self._ssl is not None or tape is not None:
+                what = "TLS" if self._ssl is not None else "a recording"
+                raise UsageError(f"gRPC is served without {what}", where=f"dialect {dialect.name}")
+            listener = CallListener(line, attend)
+        else:
+            listener = Listener(line, self._ssl, attend)
         await listener.start(host, port)
         self._listeners.append(listener)
         return listener

@@ -23,6 +23,7 @@ from sttkit.session.actions import (
     Shut,
     StopReading,
 )
+from sttkit.session.calls import accept_on
 from sttkit.session.connection import Connection
 from sttkit.session.engine import Answer, Work
 from sttkit.session.line import Line
@@ -81,7 +82,7 @@ class Shell(asyncio.Protocol):
         if not self._on_begin(self):
             transport.abort()
             return
-        self.connection = Connection(self._line, self._loop.time())
+        self.connection = accept_on(self._line, self._loop.time())
         self._carry_out()
 
     def data_received(self, data: bytes) -> None:

@@ -73,7 +73,7 @@ class Connection:
         self._timer_ids = itertools.count()
         self._piece_bytes: int | None = None
         self._next_frames: tuple[int, ...] = ()
-        self.door: Door = Door(self)
+        self.door: Door = self._make_door()
         self._frames: ClientFrames | None = None
         self._dialogue: Dialogue | None = None
         self._batch: BatchExchange | None = None
@@ -92,6 +92,9 @@ class Connection:
         silent = line.playing.take_silent() if line.playing is not None and not faults else None
         if silent is not None:
             fail_as(self, silent.end)
+
+    def _make_door(self) -> Door:
+        return Door(self)
 
     # --- what a shell calls ---------------------------------------------------------------
 
@@ -247,11 +250,12 @@ class Connection:
         self._batch.receive(head)
 
     def become_open(
-        self, frames: ClientFrames, opening: Opening | None, part: Part | None = None
+        self, frames: ClientFrames | None, opening: Opening | None, part: Part | None = None
     ) -> None:
         """The handshake was answered with 101; without an opening there is nobody to talk.
 
-        ``part`` is a recorded interaction to be played.
+        ``frames`` takes apart what the client sends, where that is a WebSocket's; ``part`` is a
+        recorded interaction to be played.
         """
         self._enter(State.OPEN)
         self._frames = frames
