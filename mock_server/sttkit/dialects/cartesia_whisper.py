@@ -3,7 +3,8 @@
 Sources: docs.cartesia.ai/api-reference/stt/stt, /use-the-api/stt/troubleshooting/manual, and
 ``livekit/plugins/cartesia/_recognize_streams/legacy_recognize_stream.py`` 1.8.9. The query
 configures the session; binary PCM and bare words up, JSON keyed by ``type`` down. A transcript says
-what came since the last final; only its words have times.
+what came since the last final, and how much audio it covers; only its words have times. No message
+says that an utterance has ended.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from sttkit.dialects.model import Facts, ProviderFailure, View
 from sttkit.dialects.tables import Door, Ears, Saying, from_tables
 from sttkit.dialects.template import Is, Slot, session, text, words
 from sttkit.dialects.wire import text_of
-from sttkit.events import EndOfStream, Final, Flush, Interim, ServerEvent, SessionEnded, Transcript
+from sttkit.events import EndOfStream, Final, Flush, Interim, ServerEvent, SessionEnded
 
 
-def _length(event: ServerEvent, view: View) -> object:
-    assert isinstance(event, Transcript)
-    return round(event.end - event.start, 3)
+def _window(event: ServerEvent, view: View) -> object:
+    """How much audio a transcript covers: what came since the one before, in seconds."""
+    return round(view.heard_s - view.told_s, 3)
 
 
 def _is_asked_for(event: ServerEvent, view: View) -> bool:
@@ -28,7 +29,7 @@ _TRANSCRIPT = {
     "type": Is("transcript"),
     "request_id": session(),
     "text": text(),
-    "duration": Slot(_length),
+    "duration": Slot(_window),
     "language": "en",
     "words": words(),
 }
@@ -62,7 +63,6 @@ DIALECT = from_tables(
     },
     facts=Facts(
         signals_start=False,
-        signals_end=False,
         names_language=True,
         usage="client-audio",
         bad_message="bad-request",

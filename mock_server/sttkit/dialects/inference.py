@@ -2,8 +2,8 @@
 
 Sources: docs.livekit.io/agents/models/stt, and ``livekit/agents/inference/stt.py`` 1.8.9: the
 protocol has no documentation of its own. A signed token lets in, the first message configures;
-JSON both ways, keyed by ``type``, audio as base64. The end of an utterance rides on its final. What
-asks for pending finals is also what is said after the last audio; the session is closed apart.
+JSON both ways, keyed by ``type``, audio as base64. No message says that an utterance has ended.
+What asks for pending finals is also what is said after the last audio; the session is closed apart.
 """
 
 from __future__ import annotations
@@ -109,7 +109,6 @@ DIALECT = from_tables(
         greeting="on-config",
         # There is session.finalize, but a plugin's flush() sends only the rest of the audio.
         flush_message=False,
-        signals_end=False,
         names_language=True,
         usage="client-audio",
         bad_message="bad-message",

@@ -71,6 +71,7 @@ class View:
         said: text of the latest interim of the segment that is spoken of; a dialect that sends only
             what is new says the rest.
         heard_s: seconds of audio heard so far.
+        told_s: of these, seconds that had been heard when the latest transcript was written.
         unflushed_s: seconds of audio heard since the client last asked for finals.
         chunk_bytes: size of the audio message before the one that is read; 0 if there was none.
     """
@@ -82,6 +83,7 @@ class View:
     segment: int = 0
     said: str = ""
     heard_s: float = 0.0
+    told_s: float = 0.0
     unflushed_s: float = 0.0
     chunk_bytes: int = 0
 

@@ -282,6 +282,7 @@ class Dialogue:
         messages = self._dialect.write(self._with_bad_times(said.event), self._view)
         if isinstance(said.event, Transcript):
             self._view.said = said.event.text if isinstance(said.event, Interim) else ""
+            self._view.told_s = self._view.heard_s
             self._view.segment += isinstance(said.event, Final)
         if not messages:  # the provider has none for this; an edit waits for its next one
             self._pending_edits.extend(fault for fault in faults if fault.id in _EDITS)
