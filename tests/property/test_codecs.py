@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from sttkit.dialects import dialect_names, load_dialect
@@ -166,6 +166,7 @@ def _untold(name: str) -> float:
 @given(said=st.lists(texts, min_size=1, max_size=6))
 def test_texts_that_are_told_in_pieces_add_up(dialect: Dialect, said: list[str]) -> None:
     """Whether a dialect repeats a segment or says only what is new, its text comes out whole."""
+    assume(dialect.name not in BY_WORD or all(said))
     growing = [" ".join(said[: count + 1]) for count in range(len(said))]
     before, told = "", []
     for text in growing:
