@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from sttkit.dialects import dialect_names, load_dialect
@@ -27,6 +27,8 @@ from sttkit.events import (
 
 DIALECTS = [load_dialect(name) for name in dialect_names()]
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+BY_WORD = {"gradium"}
+"""They say texts word by word, and by a final only that this was all."""
 OPEN = View("session-0", {"type": "config", "language": "en"}, 1)
 UNCONFIGURED = View("session-0", {}, 0)
 
@@ -147,7 +149,7 @@ def test_what_a_dialect_writes_it_can_explain(dialect: Dialect, event: ServerEve
         assert told in [dialect.explain(message) for message in dialect.write(told, OPEN)]
         if isinstance(event, Transcript):
             assert isinstance(told, Transcript)
-            assert told.text == event.text
+            assert told.text == event.text or (isinstance(told, Final) and dialect.name in BY_WORD)
             for name in ("start", "end", "confidence"):
                 value = getattr(told, name)
                 assert value == pytest.approx(getattr(event, name)) or value == _untold(name)
@@ -164,15 +166,19 @@ def _untold(name: str) -> float:
 @given(said=st.lists(texts, min_size=1, max_size=6))
 def test_texts_that_are_told_in_pieces_add_up(dialect: Dialect, said: list[str]) -> None:
     """Whether a dialect repeats a segment or says only what is new, its text comes out whole."""
+    assume(dialect.name not in BY_WORD or all(said))
     growing = [" ".join(said[: count + 1]) for count in range(len(said))]
     before, told = "", []
     for text in growing:
         for message in dialect.write(Interim(text), replace(OPEN, said=before)):
             event = dialect.explain(message)
-            assert isinstance(event, Interim)
-            told.append(event.text)
+            if event is not None:  # else it accompanies the one that tells
+                assert isinstance(event, Interim)
+                told.append(event.text)
         before = text
-    assert told in ([], growing)
+    # One that says only what is new has a final that ends the segment, and need not repeat it.
+    between = " " if dialect.name in BY_WORD else ""
+    assert told in ([], growing) or between.join(told) == growing[-1]
 
 
 def test_a_delta_says_what_is_new_and_no_more() -> None:

@@ -57,7 +57,7 @@ def test_any_speech_in_any_chunking_comes_out_as_the_same_finals(
         assert sum(isinstance(event, SpeechStarted) for event in caller.events) == len(texts)
 
 
-@pytest.mark.parametrize("dialect", ["gnani", "openai"])
+@pytest.mark.parametrize("dialect", ["gnani", "openai", "sarvam", "sarvam_realtime"])
 def test_where_the_final_comes_late_the_end_of_speech_comes_before_it(dialect: str) -> None:
     caller = spoken(dialect, speech("one two"), [0.02])
     kinds = [type(e) for e in caller.events if isinstance(e, SpeechStarted | SpeechEnded | Final)]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -51,17 +52,19 @@ class Tongue:
     """How a client speaks a dialect.
 
     ``wrap`` is how audio of ``rate`` Hz is sent, in chunks of at least and at most so many seconds.
+    ``by_word`` says that a text is told word by word, and a final only that it is whole.
     """
 
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    config: str | None = None
+    config: Message | None = None
     flush: str = ""
     end: str = ""
     keepalive: str = ""
     rate: int = 16000
     wrap: Callable[[bytes], Message] = lambda pcm: pcm
     chunk_s: tuple[float, float] = (0.001, 2.0)
+    by_word: bool = False
 
 
 TONGUES = {
@@ -80,6 +83,15 @@ TONGUES = {
         keepalive='{"type":"KeepAlive"}',
     ),
 }
+
+
+def wav_header(rate: int) -> bytes:
+    """The header of a WAV file, mono, of which nobody knows yet how long it will be."""
+    endless = 0x7FFF_FFFF
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        *(b"RIFF", endless, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", endless),
+    )
 
 
 def _in_base64(form: str) -> Callable[[bytes], Message]:
@@ -216,6 +228,60 @@ ALL_TONGUES = {
         flush='{"type":"session.finalize"}',
         end='{"type":"session.close"}',
         wrap=_in_base64('{"type":"input_audio","audio":"AUDIO"}'),
+    ),
+    "fireworksai": Tongue(
+        "/v1/audio/transcriptions/streaming?response_format=verbose_json",
+        {"Authorization": "secret"},
+        end='{"checkpoint_id":"final"}',
+    ),
+    "gradium": Tongue(
+        "/api/speech/asr",
+        {"x-api-key": "secret"},
+        config='{"type":"setup","model_name":"default","input_format":"pcm"}',
+        end='{"type":"end_of_stream"}',
+        rate=24000,
+        wrap=_in_base64('{"type":"audio","audio":"AUDIO"}'),
+        by_word=True,
+    ),
+    "rtzr": Tongue(
+        "/v1/transcribe:streaming?sample_rate=8000&encoding=LINEAR16",
+        {"Authorization": "bearer secret"},
+        end="EOS",
+        rate=8000,
+    ),
+    "sarvam": Tongue(
+        "/speech-to-text/ws?language-code=en-IN&vad_signals=true&sample_rate=16000",
+        {"api-subscription-key": "secret"},
+        flush='{"type":"flush"}',
+        end='{"type":"end_of_stream","audio":{"data":"","encoding":"audio/wav"}}',
+        wrap=_in_base64('{"audio":{"data":"AUDIO","encoding":"audio/wav","sample_rate":16000}}'),
+    ),
+    "sarvam_realtime": Tongue(
+        "/speech-to-text-realtime/ws?language_code=en-IN&sample_rate=16000",
+        {"API-SUBSCRIPTION-KEY": "secret"},
+        end='{"event":"end"}',
+        keepalive='{"event":"ping"}',
+    ),
+    "simplismart": Tongue(
+        "/ws/audio", {"Authorization": "Bearer secret"}, config='{"language":"en"}'
+    ),
+    "slng": Tongue(
+        "/v1/bridges/unmute/stt/deepgram/nova:3",
+        {"Authorization": "Bearer secret"},
+        config='{"type":"init","config":{"language":"en","sample_rate":16000}}',
+        flush='{"type":"finalize"}',
+        end='{"type":"close"}',
+        keepalive='{"type":"keepalive"}',
+    ),
+    "telnyx": Tongue(
+        "/v2/speech-to-text/transcription?transcription_engine=Telnyx&input_format=wav",
+        {"Authorization": "Bearer secret"},
+        config=wav_header(16000),
+    ),
+    "xai": Tongue(
+        "/v1/stt?sample_rate=16000&encoding=pcm&interim_results=true",
+        {"Authorization": "Bearer secret"},
+        end='{"type":"audio.done"}',
     ),
 }
 """Also those in which not every client message exists."""
@@ -447,7 +513,17 @@ class Caller:
 
     @property
     def finals(self) -> list[str]:
-        return [event.text for event in self.events if isinstance(event, Final)]
+        if not self._stage.tongue.by_word:
+            return [event.text for event in self.events if isinstance(event, Final)]
+        told: list[str] = []
+        words: list[str] = []
+        for event in self.events:
+            if isinstance(event, Interim):
+                words.append(event.text)
+            elif isinstance(event, Final):
+                told.append(" ".join(words))
+                words.clear()
+        return told
 
     @property
     def interims(self) -> list[str]:

@@ -8,9 +8,9 @@ JSON keyed by ``type`` down.
 
 from __future__ import annotations
 
-from sttkit.dialects.model import Facts, ProviderFailure
+from sttkit.dialects.model import Facts, ProviderFailure, View
 from sttkit.dialects.tables import Door, Ears, Saying, from_tables, unless
-from sttkit.dialects.template import Is, asked, confidence, duration, session, text, time, words
+from sttkit.dialects.template import Is, Slot, asked, confidence, session, text, time, words
 from sttkit.dialects.wire import text_of
 from sttkit.events import (
     Config,
@@ -20,11 +20,18 @@ from sttkit.events import (
     Interim,
     Keepalive,
     Ready,
+    ServerEvent,
     SpeechEnded,
+    Transcript,
 )
 
 _PATH = "/v1/bridges/unmute/stt/"
 _PARTIALS = "enable_partials"
+
+
+def _duration(event: ServerEvent, view: View) -> object:
+    assert isinstance(event, Transcript)
+    return round(event.end - event.start, 3)
 
 
 def _failure(code: str, text: str, *, retryable: bool | None = None) -> ProviderFailure:
@@ -62,7 +69,7 @@ DIALECT = from_tables(
                 "transcript": text(),
                 "confidence": confidence(),
                 "language": asked("language", "en"),
-                "duration": duration(),
+                "duration": Slot(_duration),
                 "words": words(),
             },
         ),

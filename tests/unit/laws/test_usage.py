@@ -11,6 +11,7 @@ from tests.unit.laws.story import OVER, Story, healthy, story, with_facts
 cases = Cases()
 LIFETIME = with_facts(usage="connection-lifetime")
 REPORTED = with_facts(usage="server-reported")
+FINALS = with_facts(usage="finals")
 
 
 @pytest.mark.parametrize("case", cases, ids=str)
@@ -81,6 +82,29 @@ def the_servers_own_count_is_told() -> Run:
 @cases.fails("USAGE-1")
 def the_servers_own_count_is_not_told() -> Run:
     return told(0.5).run(facts=REPORTED)
+
+
+def finals_of(*ends: float, usage: float) -> Run:
+    """Finals that begin at 1 s."""
+    tale = story().stream().opened().talk(until=OVER)
+    for end in ends:
+        tale.sent("final", "hello", start=1.0, end=end).final("hello")
+    return tale.finished(usage=usage).run(facts=FINALS)
+
+
+@cases.passes("USAGE-1")
+def the_lengths_of_the_finals_are_counted() -> Run:
+    return finals_of(2.0, 4.0, usage=4.0)
+
+
+@cases.passes("USAGE-1")
+def a_final_that_is_sent_twice_counts_twice() -> Run:
+    return finals_of(3.0, 3.0, usage=4.0)
+
+
+@cases.fails("USAGE-1")
+def the_lengths_of_the_finals_are_not_counted() -> Run:
+    return finals_of(2.0, 4.0, usage=OVER + 2)
 
 
 @cases.exempts("USAGE-1")
