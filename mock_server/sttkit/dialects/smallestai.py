@@ -120,7 +120,8 @@ DIALECT = from_tables(
     },
     wrong_types=(
         {"type": "transcription", "transcript": None, "is_final": "yes"},
-        {"type": "transcription", "transcript": "x", "is_final": True, "words": [{"word": 7}]},
+        {"type": "transcription", "transcript": 7, "is_final": True, "words": [{"word": 7}]},
+        {"type": "transcription", "transcript": "", "is_final": True, "words": "none"},
         {"type": "speech_started", "timestamp": None},
         {"type": 5},
     ),
