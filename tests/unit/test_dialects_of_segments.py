@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
+from sttkit import speech
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Message, Opening, Refusal, Request, View
 from sttkit.events import (
@@ -28,12 +30,13 @@ from sttkit.events import (
     Usage,
     Word,
 )
+from tests.support.caller import Stage
 
 WORDS = (Word("hello", 0.5, 0.8), Word("there", 0.84, 1.1))
 AUDIO = base64.b64encode(b"\1\0\2\0").decode()
 
 
-def written(name: str, event: ServerEvent, view: View | None = None) -> list[dict[str, object]]:
+def written(name: str, event: ServerEvent, view: View | None = None) -> list[dict[str, Any]]:
     messages = load_dialect(name).write(event, view or View("session-0", {"x": 1}))
     return [json.loads(message) for message in messages]
 
@@ -135,7 +138,7 @@ def test_baseten_sends_partials_unless_it_is_told_not_to() -> None:
         assert written(name, Interim("a"), quiet) == []
         (partial,) = written(name, Interim("hello there", 0.5, 1.1, WORDS))
         assert partial["is_final"] is False
-        (segment,) = partial["segments"]  # type: ignore[misc]
+        (segment,) = partial["segments"]
         assert (segment["start_time"], segment["end_time"]) == (0.5, 1.1)
         assert [word["word"] for word in segment["word_timestamps"]] == ["hello", "there"]
 
@@ -265,9 +268,36 @@ def test_microsoft_ai_serves_commits_of_the_clients_only() -> None:
         return {"type": "session.update", "session": {"audio": {"input": {**given, **changes}}}}
 
     assert isinstance(read("microsoft_ai", update()), Config)
-    for change in (
+    changes: list[dict[str, object]] = [
         {"transcription": {}},
         {"format": {"rate": 24000}},
         {"turn_detection": {"type": "server_vad"}},
-    ):
+    ]
+    for change in changes:
         assert refusal("microsoft_ai", update(**change)) == "invalid_request"
+
+
+def test_microsoft_ai_answers_commits_in_mid_utterance_and_of_nothing_each_with_an_item() -> None:
+    caller = Stage(said=speech("hello there friend"), dialect="microsoft_ai").call()
+    caller.speak(until=1.2)  # two words
+    caller.flush()
+    caller.flush()
+    caller.speak(until=2.0)
+    caller.flush()
+    told = [json.loads(message) for message in caller.messages]
+    items = [(m["type"].rpartition(".")[2], m["item_id"]) for m in told if "item_id" in m]
+    assert [item for item in items if item[0] != "intermediate"] == [
+        (kind, f"item_{number}") for number in range(3) for kind in ("committed", "completed")
+    ]
+    assert caller.finals == ["hello there", "", "friend"]
+    assert [item for kind, item in items if kind == "intermediate"] == ["item_0"] * 2 + ["item_2"]
+    assert len({m["event_id"] for m in told}) == len(told)
+
+
+def test_mistral_ends_nothing_until_it_is_asked_to() -> None:
+    caller = Stage(said=speech("hello there", "how are you"), dialect="mistralai").call()
+    caller.speak(until=3.5)
+    assert caller.finals == []
+    caller.end()
+    assert caller.finals == ["hello there how are you"]
+    assert caller.close_code == 1000
