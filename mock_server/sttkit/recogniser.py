@@ -230,7 +230,8 @@ class Recogniser:
         assert active is not None
         said: list[Said] = []
         at = active.segment[-1].end if active.segment else round(self.heard_s, 3)
-        if active.segment or not self._signals_end:
+        tells_end = self._endpointing and not self._signals_end
+        if active.segment or tells_end or (from_flush and self._answers_empty_flush):
             said.append(self._final(active, from_flush=from_flush, endpoint=True))
         said.append(Said(SpeechEnded(at), active.track, active.index))
         self._active = None

@@ -253,3 +253,13 @@ def test_without_endpointing_the_pause_is_reached_once_whenever_the_flush_comes(
     ear = Ear(endpointing=False).hear(0.0, ONE.end + after_s).flush()
     ear.hear(ONE.end + after_s, TWO.start + 0.1)
     assert ear.points.count(Point.BETWEEN_UTTERANCES) == 1
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_without_endpointing_a_second_flush_is_answered_where_empty_ones_are(
+    answers: bool,
+) -> None:
+    ear = Ear(endpointing=False, signals_end=False, answers_empty_flush=answers)
+    ear.hear(0.0, ONE.words[-1].end - 0.01).flush()  # the last word is heard, the end is not
+    ear.hear(ONE.words[-1].end - 0.01, ONE.end + 0.2).flush().flush()
+    assert ear.finals == ["hello there friend", *[""] * (2 * answers)]

@@ -6,5 +6,6 @@
   its own, works on a good day, and shows what the base class would have done on a bad one.
 
 Both speak wire protocol 1 (the dialect ``custom_stt``). They import livekit, so nothing imports
-them before they are needed.
+them before they are needed; likewise `loudness`, a voice activity detector for plugins that take
+one.
 """

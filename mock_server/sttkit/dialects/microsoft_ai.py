@@ -53,7 +53,7 @@ def _refuses(event: ClientEvent, view: View) -> Unintelligible | None:
         return Unintelligible("no model")
     if asked_for.get(f"{_INPUT}.format.rate") != 16000:
         return Unintelligible("only 16 kHz is served")
-    if asked_for.get(f"{_INPUT}.turn_detection") is not None:
+    if any(asked_for[key] is not None for key in asked_for if "turn_detection" in key):
         return Unintelligible("turn detection is not served")
     return None
 

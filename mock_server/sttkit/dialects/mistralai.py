@@ -133,6 +133,7 @@ DIALECT = from_tables(
         greeting_required=True,
         signals_start=False,
         signals_end=False,
+        late_transcripts=True,  # they follow the flush, and so the end that led to it
         endpointing=False,
         names_language=True,
         usage="server-reported",

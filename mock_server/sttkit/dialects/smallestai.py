@@ -26,6 +26,8 @@ from sttkit.events import (
 )
 
 _BATCH = "/waves/v1/stt/"
+_OLDER = "/waves/v1/pulse/get_text"
+"""What releases of the plugin before 1.7 ask for; both kinds are served there."""
 _DENIED = "Invalid API key"
 
 
@@ -78,6 +80,7 @@ DIALECT = from_tables(
         "/waves/v1/stt/live",
         denied=_DENIED,
         only={"model": ("pulse",), "encoding": ("linear16",)},
+        older=(_OLDER,),
     ),
     ears=Ears(
         {"finalize": Flush(), "keepalive": Keepalive(), "close_stream": EndOfStream()},
@@ -120,11 +123,12 @@ DIALECT = from_tables(
     },
     wrong_types=(
         {"type": "transcription", "transcript": None, "is_final": "yes"},
-        {"type": "transcription", "transcript": "x", "is_final": True, "words": [{"word": 7}]},
+        {"type": "transcription", "transcript": 7, "is_final": True, "words": [{"word": 7}]},
+        {"type": "transcription", "transcript": "", "is_final": True, "words": "none"},
         {"type": "speech_started", "timestamp": None},
         {"type": 5},
     ),
     facts=Facts(answers_empty_flush=True, names_language=True, usage="client-audio"),
-    batch=Batch((_BATCH,), _read_batch, _write_batch),
+    batch=Batch((_BATCH, _OLDER), _read_batch, _write_batch),
     example="/waves/v1/stt/live?model=pulse&encoding=linear16&sample_rate=16000",
 )

@@ -75,6 +75,7 @@ class Door:
 
     Attributes:
         path: of the upgrade request; ``*`` in it stands for anything.
+        older: other paths, that the provider still serves to older clients.
         key: the header that carries the API key, or, behind a question mark, the name of a query
             parameter; any value will do. None where a message does.
         denied: what the provider says without one (401).
@@ -88,6 +89,7 @@ class Door:
     denied: str = "Unauthorized"
     settings: Literal["query"] | tuple[str, ...] = "query"
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    older: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ def from_tables(
 def _open(door: Door, request: Request, rate: str, default_rate: int | None) -> Opening | Refusal:
     before, star, behind = door.path.partition("*")
     fits = request.path.startswith(before) and request.path.endswith(behind)
-    if not fits or (not star and request.path != door.path):
+    if (not fits or not star) and request.path not in (door.path, *door.older):
         return Refusal(404, f"nothing at {request.path}")
     if door.key is not None and not _key(door.key, request):
         return Refusal(401, door.denied)

@@ -14,11 +14,21 @@ from sttkit.laws.ledger import (
     heard_seconds,
     is_exact,
 )
-from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
+from sttkit.laws.model import (
+    Judgement,
+    Law,
+    Run,
+    broken,
+    inapplicable,
+    passed,
+    unclear,
+    unexercised,
+)
 from sttkit.laws.streams import Stream
 from sttkit.trace import Record
 
 EXPECTED = "exactly the audio pushed"
+_KEEPS_BACK = "the plugin sends speech only"
 
 
 def healthy_lines_lose_nothing(run: Run) -> Judgement:
@@ -30,6 +40,8 @@ def healthy_lines_lose_nothing(run: Run) -> Judgement:
 
 def arrives_whole(run: Run, stream: Stream) -> Judgement:
     """Whether the server got the audio of a stream on an undisturbed line exactly."""
+    if run.subject.speech_only:
+        return inapplicable(_KEEPS_BACK)
     if not stream.pushes:
         return unexercised("no audio was pushed")
     if stream.in_other_form:
@@ -98,6 +110,8 @@ def _was_finished(stream: Stream) -> bool:
 
 
 def flushing_sends_the_rest(run: Run) -> Judgement:
+    if run.subject.speech_only:
+        return inapplicable(_KEEPS_BACK)
     judged: list[Judgement] = []
     for stream in run.history.streams:
         judged += [
@@ -179,6 +193,8 @@ def _working(run: Run, stream: Stream, order: int) -> Connection | None:
 
 
 def new_sessions_get_all_audio(run: Run) -> Judgement:
+    if run.subject.speech_only:
+        return inapplicable(_KEEPS_BACK)
     judged: list[Judgement] = []
     for stream in run.history.streams:
         for connection in stream.connections[1:]:

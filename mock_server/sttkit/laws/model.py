@@ -84,6 +84,7 @@ class Subject:
         framework: version of livekit-agents as a tuple of ints, ``(1, 8, 9)``.
         max_retry: retries that the plugin declares to the base class, where it overrides them.
         updates: configuration values (by the dialect's names) that ``update-options`` leads to.
+        speech_only: whether it is known to send speech and to keep back what lies between.
         start_in_health: whether a healthy run emits START_OF_SPEECH; None if not known.
     """
 
@@ -91,6 +92,7 @@ class Subject:
     framework: tuple[int, ...] = (1, 8, 9)
     max_retry: int | None = None
     updates: tuple[tuple[str, object], ...] = ()
+    speech_only: bool = False
     start_in_health: bool | None = None
 
 

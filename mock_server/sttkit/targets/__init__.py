@@ -46,7 +46,8 @@ def load_target(spec: str, *, dialect: str | None = None) -> Target:
             function that takes a `Context` and returns an STT, or a `Target`, or a function
             without arguments that returns one. A function may have the attributes ``dialect``,
             ``sample_rate``, ``updates``, ``expects``, ``package``, ``extra``, ``batch``,
-            ``max_retry`` and ``loopback_only``; they mean what those of a `Target` do.
+            ``max_retry``, ``speech_only`` and ``loopback_only``; they mean what those of a `Target`
+            do.
         dialect: the wire protocol that it speaks, whatever else says so; ``custom_stt`` where
             nothing does.
 

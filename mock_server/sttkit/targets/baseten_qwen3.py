@@ -1,4 +1,4 @@
-"""LiveKit's own plugin for Baseten, with Qwen3-ASR."""
+"""LiveKit's own plugin for Baseten, with Qwen3-ASR (from release 1.7.0 on)."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ _ATTRIBUTES = (
     "extra",
     "batch",
     "max_retry",
+    "speech_only",
     "loopback_only",
 )
 """What a factory may say of its plugin by attributes, besides ``dialect``."""

@@ -31,6 +31,6 @@ TARGET = Target(
     package="livekit-plugins-microsoft-ai",
     extra="microsoft-ai",
     batch=False,
-    max_retry=0,  # whatever it is given
+    speech_only=True,
     summary="LiveKit's plugin for Microsoft AI",
 )

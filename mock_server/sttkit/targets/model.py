@@ -65,6 +65,7 @@ class Target:
         extra: the extra of sttkit that installs it, or None.
         batch: whether it can ``recognize()``.
         max_retry: retries it declares to the base class, where it overrides what it is given.
+        speech_only: whether it is built to send speech and to keep back what lies between.
         loopback_only: why it cannot be simulated (a client with an event loop, threads or sockets
             of its own); then it is played over loopback wherever nothing else was asked for.
         control: whether it is one of the kit's own yardsticks rather than a plugin to be judged.
@@ -81,6 +82,7 @@ class Target:
     extra: str | None = None
     batch: bool = True
     max_retry: int | None = None
+    speech_only: bool = False
     loopback_only: str | None = None
     control: bool = False
     summary: str = ""

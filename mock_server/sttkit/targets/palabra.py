@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sttkit.targets.model import Context, Target
 
@@ -16,7 +16,8 @@ def _build(context: Context) -> stt.STT[str]:
     plugin = STT(api_key=context.api_key, region="eu")
     url = f"{context.place.ws}/asr/v1/speech-to-text/stream"
     # The SDK takes its addresses from a table of regions, and has no option for another.
-    plugin._client._ws_endpoint = lambda product: url
+    client: Any = plugin._client
+    client._ws_endpoint = lambda product: url
     return plugin
 
 

@@ -63,6 +63,7 @@ def run_of(
             framework=framework_version(),
             max_retry=target.max_retry,
             updates=tuple(target.expects.items()),
+            speech_only=target.speech_only,
         ),
         world="loopback" if options.real_time else "simulated",
     )

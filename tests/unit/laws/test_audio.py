@@ -1,8 +1,10 @@
 """AUDIO: where every millisecond went."""
 
+from dataclasses import replace
+
 import pytest
 
-from sttkit.laws.model import Run
+from sttkit.laws.model import Run, Verdict
 from tests.unit.laws.cases import Cases, judged
 from tests.unit.laws.story import OVER, Story, healthy, story
 
@@ -58,6 +60,14 @@ def pieces_change_places() -> Run:
 @cases.fails("AUDIO-1", "AUDIO-2")
 def the_end_is_lost() -> Run:
     return ended(heard((0.0, 3.35)))
+
+
+def test_what_lies_between_the_words_is_not_asked_of_a_plugin_that_sends_speech_only() -> None:
+    run = ended(heard((0.3, 1.5), (2.2, 3.35)))
+    assert {judged("AUDIO-1", run).verdict, judged("AUDIO-2", run).verdict} == {Verdict.FAIL}
+    spared = replace(run, subject=replace(run.subject, speech_only=True))
+    for law in ("AUDIO-1", "AUDIO-2", "AUDIO-3"):
+        assert judged(law, spared).verdict is Verdict.NOT_APPLICABLE
 
 
 @cases.fails("AUDIO-1")
