@@ -84,8 +84,8 @@ async def with_aiohttp(base: str, pcm: bytes, manners: Manners) -> Saw:
                 break
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
-        error = ws.exception()
-        saw.error = type(error).__name__ if error is not None else None
+        failure = ws.exception()
+        saw.error = type(failure).__name__ if failure is not None else None
         await ws.close()
         saw.code = ws.close_code
     return saw
@@ -174,7 +174,8 @@ def in_simulation(
 
     asyncio.set_event_loop(loop)
     try:
-        return loop.run_until_complete(main())
+        talked: Talked = loop.run_until_complete(main())
+        return talked
     finally:
         asyncio.set_event_loop(None)
         loop.close()

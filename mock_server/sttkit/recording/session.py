@@ -15,10 +15,9 @@ from sttkit.cassette.redacting import AudioPolicy
 from sttkit.deck.recorder import Recorder, Terms
 from sttkit.errors import UsageError
 from sttkit.recording.attempts import Attempts
-from sttkit.recording.guarding import guarded_loops, guarded_sockets
+from sttkit.recording.guarding import INTERNET, guarded_loops, guarded_sockets
 from sttkit.recording.watching import Watch
 
-_INTERNET = (socket.AF_INET, socket.AF_INET6)
 _going_on: list[str] = []
 
 
@@ -90,7 +89,7 @@ def recording(
     watch = Watch(recorder, attempts)
 
     def objects(sock: Any, address: Any) -> UsageError | None:
-        is_tcp = sock.family in _INTERNET and sock.type == socket.SOCK_STREAM
+        is_tcp = sock.family in INTERNET and sock.type == socket.SOCK_STREAM
         if not is_tcp or recorder.is_closed or watch.is_dialling(sock):
             return None
         host = str(address[0]) if isinstance(address, tuple) else str(address)
