@@ -1,23 +1,29 @@
-"""Play the library's sessions to a real recogniser, through the reference plugin and the driver.
+"""Record the library of cassettes: a real recogniser, the reference plugin, and the driver.
 
 Each entry of `SESSIONS` is one recording of `cassettes/speech` and what the application does with
-it. PocketSphinx answers (extra ``engine``); audio is pushed at real pace. Printed is what was meant
-and what was heard:
+it. PocketSphinx answers (extra ``engine``); audio is pushed at real pace. Printed is what was
+meant, what was heard, and what the new cassettes say otherwise than those that were there:
 
-    .venv/bin/python tools/record_library.py [NAME ...]
+    .venv/bin/python tools/record_library.py [--into FOLDER] [NAME ...]
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sttkit.cassette.comparing import differences
+from sttkit.cassette.redacting import AudioPolicy
+from sttkit.deck.files import blob_path, load_cassette
 from sttkit.dialects import load_dialect
 from sttkit.driver.options import CANARY, RunOptions
 from sttkit.driver.run import drive, drive_batch, load_framework
@@ -26,6 +32,7 @@ from sttkit.engine import sphinx
 from sttkit.engine.seats import Seats
 from sttkit.errors import SttkitError
 from sttkit.laws.model import ConnOptions, Limits
+from sttkit.recording import Live, recording
 from sttkit.scripting.model import Cue, Script, Step
 from sttkit.scripting.yaml import load_script
 from sttkit.server.fake import FakeServer
@@ -53,6 +60,7 @@ class Session:
         flush_in: the word in the middle of which the application flushes.
         sample_rate: that the plugin is set to, Hz.
         batch: the recording is recognised as a whole, by ``recognize()``.
+        audio: whether the cassette keeps it: what is nothing special need not be there twice.
     """
 
     name: str
@@ -60,6 +68,7 @@ class Session:
     flush_in: str | None = None
     sample_rate: int = 16_000
     batch: bool = False
+    audio: AudioPolicy = "keep"
 
     @property
     def script(self) -> Script:
@@ -76,13 +85,15 @@ SESSIONS = (
     Session("plain", "plain"),
     Session("another-voice", "another-voice"),
     Session("noise", "noise"),
-    Session("silence", "silence"),
+    Session("silence", "silence", audio="drop"),
     Session("two-utterances", "two-utterances"),
     Session("flush-in-mid-word", "flush", flush_in="city"),
     Session("wideband", "wideband", sample_rate=48_000),
     Session("misheard", "misheard"),
-    Session("recognize", "two-utterances", batch=True),
+    Session("recognize", "two-utterances", batch=True, audio="drop"),
 )
+
+LIBRARY = Path("cassettes")
 
 Recording = Callable[[Session], AbstractAsyncContextManager[object]]
 """Entered before a session's plugin is built, left when it is gone."""
@@ -136,6 +147,39 @@ async def play(session: Session, engine: Seats, recording: Recording) -> Trace:
     return trace
 
 
+@asynccontextmanager
+async def into(folder: Path, session: Session) -> AsyncIterator[Live]:
+    """Record a session, with its truth."""
+    with recording(
+        folder / f"{session.name}.jsonl",
+        dialect=TARGET.dialect,
+        audio=session.audio,
+        secrets=[CANARY],
+        truth=[utterance.text for utterance in session.script.speech.utterances],
+        note=f"PocketSphinx {metadata.version('pocketsphinx')} hears {session.speech}.wav",
+    ) as live:
+        yield live
+
+
+def changes(session: Session, folder: Path) -> list[str]:
+    """What a new cassette says otherwise than the one that is in the library."""
+    name = f"{session.name}.jsonl"
+    if not (LIBRARY / name).exists():
+        return [f"new: {name}"]
+    before = load_cassette(LIBRARY / name, name=f"before/{name}")
+    return differences(before, load_cassette(folder / name, name=f"now/{name}"))
+
+
+def keep(session: Session, folder: Path, library: Path) -> None:
+    """Put a new cassette in the library, in place of what was there."""
+    made = folder / f"{session.name}.jsonl"
+    blob_path(library / made.name).unlink(missing_ok=True)
+    for path in (made, blob_path(made)):
+        if path.exists():
+            path.chmod(0o644)
+            shutil.move(path, library / path.name)
+
+
 def report(session: Session, trace: Trace) -> bool:
     """Print what was meant and what was heard; returns whether one session did it, to its end."""
     meant = " / ".join(utterance.text for utterance in session.script.speech.utterances)
@@ -157,27 +201,38 @@ def report(session: Session, trace: Trace) -> bool:
     return attempts == 1 and censuses == 2 and len(ends) == 1 and not errors
 
 
-async def play_all(sessions: list[Session], recording: Recording) -> bool:
-    """Play the sessions; returns whether all went as they should."""
+async def play_all(sessions: list[Session], library: Path) -> bool:
+    """Record the sessions; returns whether all went as they should. Only those are kept."""
     load_framework()
     all_well = True
-    async with recogniser() as engine:
-        for session in sessions:
-            all_well &= report(session, await play(session, engine, recording))
+    with tempfile.TemporaryDirectory(prefix="sttkit-") as name:
+        folder = Path(name)
+        async with recogniser() as engine:
+            for session in sessions:
+                trace = await play(session, engine, lambda one: into(folder, one))
+                is_well = report(session, trace)
+                for line in changes(session, folder):
+                    print(f"  {line}")
+                if is_well:
+                    keep(session, folder, library)
+                all_well &= is_well
     return all_well
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Play the library's sessions to PocketSphinx.")
+    parser = argparse.ArgumentParser(description="Record the library of cassettes.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all of them")
-    names = parser.parse_args(argv).names
+    parser.add_argument(
+        "--into", type=Path, default=LIBRARY, metavar="FOLDER", help=f"default: {LIBRARY}"
+    )
+    arguments = parser.parse_args(argv)
     known = {session.name: session for session in SESSIONS}
-    if unknown := [name for name in names if name not in known]:
+    if unknown := [name for name in arguments.names if name not in known]:
         parser.error(f"no session {unknown[0]!r}; there are {', '.join(known)}")
-    chosen = [known[name] for name in names] or list(SESSIONS)
+    chosen = [known[name] for name in arguments.names] or list(SESSIONS)
     try:
         sphinx.require()
-        return 0 if asyncio.run(play_all(chosen, lambda session: nullcontext())) else 1
+        return 0 if asyncio.run(play_all(chosen, arguments.into)) else 1
     except SttkitError as error:
         print(f"record_library: error: {error}", file=sys.stderr)
         return error.exit_status

@@ -136,10 +136,10 @@ class Redactor:
             changes = {
                 "path": self.text(entry.path),
                 "query": self.query(entry.query),
-                "headers": self._headers(entry.headers),
+                "headers": self.headers(entry.headers),
             }
         elif isinstance(entry, Response):
-            changes = {"reason": self.text(entry.reason), "headers": self._headers(entry.headers)}
+            changes = {"reason": self.text(entry.reason), "headers": self.headers(entry.headers)}
         elif isinstance(entry, Close):
             changes = {"reason": self.text(entry.reason)}
         elif isinstance(entry, Carrier):
@@ -189,7 +189,8 @@ class Redactor:
             return False
         return lower in self.names or bool(_SECRET_NAME.search(lower))
 
-    def _headers(self, headers: Pairs) -> Pairs:
+    def headers(self, headers: Pairs) -> Pairs:
+        """Headers without secrets and nonces."""
         return tuple((name, self._header(name.lower(), value)) for name, value in headers)
 
     def _header(self, name: str, value: str) -> str:
@@ -222,7 +223,8 @@ class Redactor:
                 # "Bearer key" has the key behind a space; a cookie has it behind its name.
                 named += [part.partition("=")[2] or part for part in re.split(r"[\s;,]+", value)]
                 named.append(value)
-        new = {value for value in named if len(value) >= _MIN_SECRET} - set(self.secrets)
+        long = {value for value in named if len(value) >= _MIN_SECRET and REDACTED not in value}
+        new = long - set(self.secrets)
         return replace(self, secrets=(*self.secrets, *sorted(new))) if new else self
 
     # --- data -----------------------------------------------------------------------------

@@ -99,9 +99,9 @@ async def _record(upstream: object, path: Path, terms: Terms, host: str, port: i
     assert isinstance(upstream, Upstream)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for sign in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(sign, stopped.set)
     recorder = Recorder.begin(path, terms, loop.time)
     progress = _Progress(recorder)
     proxy = Proxy(upstream, recorder, on_trouble=progress.say)

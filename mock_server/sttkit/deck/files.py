@@ -75,7 +75,8 @@ class Recording:
     def __init__(self, path: Path, lines: BinaryIO, header: Header, guard: Guard | None) -> None:
         self._beside = blob_path(path)
         self._lines = lines
-        self._blob: BinaryIO | None = None
+        # From the start, so that a recording has the same descriptors all the time.
+        self._blob = _create(self._beside)
         self._entries = self._line_bytes = self._blob_bytes = 0
         self.writer = CassetteWriter(header, self._write, self._put_aside, guard)
         self.flush()
@@ -88,11 +89,10 @@ class Recording:
             UsageError: it cannot be written.
         """
         try:
-            blob_path(path).unlink(missing_ok=True)
             lines = _create(path)
+            return cls(path, lines, header, guard)
         except OSError as error:
             raise UsageError(f"cannot be written ({error.strerror})", where=str(path)) from None
-        return cls(path, lines, header, guard)
 
     def flush(self) -> None:
         """Hand everything to the operating system, so that a crash of this process loses nothing.
@@ -100,8 +100,7 @@ class Recording:
         Call it about once a second; what lies beside the cassette goes first.
         """
         self.writer.settle()
-        if self._blob is not None:
-            self._blob.flush()
+        self._blob.flush()
         self._lines.flush()
 
     @property
@@ -116,9 +115,10 @@ class Recording:
 
     def abandon(self) -> None:
         """Write nothing more."""
-        if self._blob is not None:
-            self._blob.close()
+        self._blob.close()
         self._lines.close()
+        if not self._blob_bytes:
+            self._beside.unlink(missing_ok=True)
 
     def __enter__(self) -> Recording:
         return self
@@ -142,8 +142,6 @@ class Recording:
         self._blob_bytes += len(data)
         if self._blob_bytes > MAX_BLOB_BYTES:
             raise _full(f"{MAX_BLOB_BYTES} bytes of audio")
-        if self._blob is None:
-            self._blob = _create(self._beside)
         self._blob.write(data)
 
 

@@ -65,6 +65,7 @@ class Recorder:
 
     Attributes:
         failure: why recording stopped; None while it goes on.
+        is_closed: whether the cassette is finished.
         connections: attempts that were recorded so far.
     """
 
@@ -75,6 +76,7 @@ class Recorder:
         self._last_us = 0
         self.connections = 0
         self.failure: SttkitError | None = None
+        self.is_closed = False
 
     @classmethod
     def begin(
@@ -116,14 +118,24 @@ class Recorder:
         """Bytes written so far, the audio included."""
         return self._recording.size
 
-    def connection(self, origin: str, at_us: int | None = None) -> ConnectionRecorder:
-        """A connection was tried; ``at_us``: when, if it was not just now."""
+    def connection(
+        self,
+        origin: str,
+        at_us: int | None = None,
+        *,
+        on_write: Callable[[], None] = lambda: None,
+    ) -> ConnectionRecorder:
+        """A connection was tried; ``at_us``: when, if it was not just now.
+
+        ``on_write`` is called whenever there is something to flush.
+        """
         self.connections += 1
-        return ConnectionRecorder(self, origin, self.at_us if at_us is None else at_us)
+        began_us = self.at_us if at_us is None else at_us
+        return ConnectionRecorder(self, origin, began_us, on_write)
 
     def guarded(self, write: Callable[[], None]) -> None:
         """Write, unless recording has stopped; it stops when that fails."""
-        if self.failure is not None:
+        if self.failure is not None or self.is_closed:
             return
         try:
             write()
@@ -131,6 +143,10 @@ class Recorder:
             self.failure = error
         except OSError as error:
             self.failure = UsageError(f"the cassette cannot be written ({error.strerror})")
+
+    def stop(self, why: SttkitError) -> None:
+        """Record no more: the cassette would not be whole."""
+        self.failure = self.failure or why
 
     def tap(self, origin: str, at_us: int) -> Tap:
         """Listen in on an interaction."""
@@ -150,15 +166,17 @@ class Recorder:
         """Let a crash lose nothing of what was recorded so far."""
         self.guarded(self._recording.flush)
 
-    def close(self) -> None:
+    def close(self, *, quietly: bool = False) -> None:
         """Finish the cassette.
 
         Raises:
-            SttkitError: it is not whole; the message says why.
+            SttkitError: it is not whole, and that is not to be passed over ``quietly``; the message
+                says why.
         """
         self.guarded(self._recording.flush)
+        self.is_closed = True
         self._recording.abandon()
-        if self.failure is not None:
+        if self.failure is not None and not quietly:
             raise self.failure
 
 
@@ -183,8 +201,11 @@ class _LearningGuard:
 class ConnectionRecorder:
     """Records one connection: an interaction, or one for each request if it is kept alive."""
 
-    def __init__(self, recorder: Recorder, origin: str, at_us: int) -> None:
+    def __init__(
+        self, recorder: Recorder, origin: str, at_us: int, on_write: Callable[[], None]
+    ) -> None:
         self._recorder = recorder
+        self._on_write = on_write
         self._origin = origin
         self._tap: Tap | None = None
 
@@ -207,6 +228,7 @@ class ConnectionRecorder:
                 self._tap.receive(side, data, at_us)
 
         recorder.guarded(write)
+        self._on_write()
 
     def shut(self, side: Side) -> None:
         """``side`` sent FIN."""
