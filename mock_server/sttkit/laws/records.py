@@ -1,4 +1,4 @@
-"""Records to look things up in: a trace, or the part of it that concerns one stream or connection."""
+"""Records to look things up in: a whole trace, or what concerns one stream or connection."""
 
 from __future__ import annotations
 
