@@ -58,7 +58,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, MutableSequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableSequence
 from typing import Any, Literal, NamedTuple
 
 Side = Literal["server", "client"]
@@ -109,7 +109,7 @@ class Trace:
         self._origin = clock()
         self._secrets = tuple(secret for secret in secrets if secret)
         self.records: MutableSequence[Record] = [] if limit is None else deque(maxlen=limit)
-        self._listeners: list[Callable[[Record], None]] = []
+        self._listeners: list[tuple[Callable[[Record], None], Collection[str] | None]] = []
 
     def now(self) -> float:
         """Seconds since the trace began."""
@@ -133,15 +133,23 @@ class Trace:
         """The same for facts that are a mapping already, which then belongs to the trace."""
         record = Record(self._clock() - self._origin, side, kind, conn, stream, data)
         self.records.append(record)
-        for listener in self._listeners:
-            listener(record)
+        for listener, kinds in self._listeners:
+            if kinds is None or kind in kinds:
+                listener(record)
 
-    def listen(self, listener: Callable[[Record], None]) -> Callable[[], None]:
-        """Call ``listener`` with every further record; returns a function that stops it."""
-        self._listeners = [*self._listeners, listener]
+    def listen(
+        self, listener: Callable[[Record], None], kinds: Collection[str] | None = None
+    ) -> Callable[[], None]:
+        """Call ``listener`` with every further record; returns a function that stops it.
+
+        Args:
+            listener: told at once, within `note`.
+            kinds: of the records it is told of; None for all. Nearly all are of audio.
+        """
+        self._listeners = [*self._listeners, (listener, kinds)]
 
         def stop() -> None:
-            self._listeners = [other for other in self._listeners if other is not listener]
+            self._listeners = [entry for entry in self._listeners if entry[0] is not listener]
 
         return stop
 

@@ -275,10 +275,9 @@ def judge_each_way(run: Run) -> dict[bool | None, Mapping[str, Judgement]]:
     """The verdicts, by whether a healthy run emits START_OF_SPEECH (None: not known)."""
     from sttkit.laws import ALL_LAWS, judge
 
-    return {
-        known: judge(replace(run, subject=replace(run.subject, start_in_health=known)), ALL_LAWS)
-        for known in (None, False, True)
-    }
+    asking = [law for law in ALL_LAWS if law.asks_start]
+    judged = judge(run, ALL_LAWS)
+    return {known: {**judged, **judge(run.knowing(known), asking)} for known in (None, False, True)}
 
 
 @lru_cache(maxsize=32)
@@ -372,8 +371,7 @@ def _shrunk(job: ShrinkJob) -> Smallest:
     survey(PROBE)
 
     def breaks(subject: Target, script: Script, started: bool | None) -> bool:
-        run = play(subject, script).run
-        run = replace(run, subject=replace(run.subject, start_in_health=started))
+        run = play(subject, script).run.knowing(started)
         return judge(run, [asked])[asked.id].verdict.value == "fail"
 
     def still(script: Script) -> bool:

@@ -116,7 +116,7 @@ def broken_in(run: Run, laws: Iterable[Law]) -> Mapping[str, Judgement]:
     for known in (None, True, False):
         if not suspects:
             break
-        said = judge(replace(run, subject=replace(run.subject, start_in_health=known)), suspects)
+        said = judge(run.knowing(known), suspects)
         suspects = tuple(law for law in suspects if said[law.id].verdict in _BROKEN)
         broken = {law.id: broken.get(law.id, said[law.id]) for law in suspects}
     return broken

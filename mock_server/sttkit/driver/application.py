@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sttkit.audio.speech import Speech
 from sttkit.audio.synth import render
+from sttkit.driver import cues, settling
 from sttkit.driver.bench import Bench
 from sttkit.driver.collect import STREAM, Collector, did_not_return
 from sttkit.driver.cues import Cues, breaks_connection
@@ -41,6 +42,9 @@ BREATH_S = 0.55
 UNREAD_LOOKS_S = (20.0, 50.0)
 """When to look at what is held, after a server stopped reading."""
 MANY_SESSIONS = 50
+
+HEARD = frozenset({"ready", "fault", *cues.HEARD, *settling.HEARD})
+"""Kinds of records that the application needs to know of."""
 
 UNHURRIED_S = 0.1
 """From the end of a stream to its closing, by an application in no hurry."""
@@ -115,7 +119,7 @@ class Application:
             breaks=breaks_connection(script),
         )
         pcm = render(self.speech, self.bench.target.sample_rate)
-        stop_listening = self.bench.trace.listen(self._hear)
+        stop_listening = self.bench.trace.listen(self._hear, HEARD)
         try:
             if self._open(pcm):
                 await self._live()
@@ -249,9 +253,8 @@ class Application:
             self.input_open = False
             return
         end = self._microphone.position
-        self.bench.trace.note(
-            "client", "push", None, self.name, track=self.name, start=begin, end=end
-        )
+        facts = {"track": self.name, "start": begin, "end": end}
+        self.bench.trace.add("client", "push", None, self.name, facts)
         self._cues.pushed(end)
         self._flush_at_marks(end)
 

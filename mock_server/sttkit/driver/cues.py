@@ -14,6 +14,8 @@ from sttkit.faults import Point
 from sttkit.scripting.model import Script, Step
 from sttkit.trace import Record
 
+HEARD = frozenset({"point", "error", "lost"})
+"""Kinds of records that may be somebody's cue."""
 LOSS_S = 1.0
 """How long ``block-loop`` waits at its point for a connection to be lost, before it acts anyway."""
 
@@ -103,6 +105,8 @@ class Cues:
         self._loop.call_soon(self._perform, step, context=self._context)
 
     def _take(self, due: Callable[[Step], bool]) -> list[Step]:
+        if not self._waiting:  # of nearly all calls, of which there is one for each frame
+            return []
         taken = [step for step in self._waiting if due(step)]
         self._waiting = [step for step in self._waiting if not due(step)]
         return taken

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import asyncio
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,8 +31,11 @@ class Microphone:
     """
 
     def __init__(self, pcm: bytes, sample_rate: int, pace: float) -> None:
+        from livekit import rtc
+
         self.channels = 1
         self.frame_s = FRAME_S
+        self._frame_of = rtc.AudioFrame
         self._pcm = pcm
         self._rate = sample_rate
         self._total = len(pcm) // 2
@@ -68,45 +70,38 @@ class Microphone:
 
     async def until_due(self) -> None:
         """Wait until the next frame is due; always lets the loop turn."""
-        await asyncio.sleep(max(0.0, self._due - self._loop.time()))
-        if self._due - self._loop.time() > self.frame_s / 4:  # held meanwhile
-            await self.until_due()
+        early = self._due - self._loop.time()
+        while True:
+            await asyncio.sleep(early if early > 0 else 0)
+            early = self._due - self._loop.time()
+            if early <= self.frame_s / 4:  # else it was held meanwhile
+                return
 
     def take(self, seconds: float, *, until: float | None = None) -> list[rtc.AudioFrame]:
         """The frames of the next ``seconds``, not beyond the position ``until``."""
-        last = min(self._sample + round(seconds * self._rate), self._total)
+        begin = self._sample
+        last = min(begin + round(seconds * self._rate), self._total)
         if until is not None:
-            last = min(last, max(round(until * self._rate), self._sample))
-        frames = list(self._frames(last))
+            last = min(last, max(round(until * self._rate), begin))
+        size = round(self.frame_s * self._rate)
+        frames = [self._frame(start, min(start + size, last)) for start in range(begin, last, size)]
+        self._sample = last
         if self._pace:
-            self._due += sum(frame.samples_per_channel for frame in frames) / (
-                self._rate * self._pace
-            )
+            self._due += (last - begin) / (self._rate * self._pace)
         return frames
 
     def spare(self) -> rtc.AudioFrame:
         """A frame that is not part of what is said: for calls that must be refused."""
-        self._sample = 0
-        return next(self._frames(1))
+        return self._frame(0, 1)
 
-    def _frames(self, last: int) -> Iterator[rtc.AudioFrame]:
-        from livekit import rtc
-
-        size = round(self.frame_s * self._rate)
-        while self._sample < last:
-            end = min(self._sample + size, last)
-            yield rtc.AudioFrame(
-                data=_interleaved(self._pcm[2 * self._sample : 2 * end], self.channels),
-                sample_rate=self._rate,
-                num_channels=self.channels,
-                samples_per_channel=end - self._sample,
-            )
-            self._sample = end
+    def _frame(self, start: int, end: int) -> rtc.AudioFrame:
+        data = self._pcm[2 * start : 2 * end]
+        if self.channels > 1:
+            data = _interleaved(data, self.channels)
+        return self._frame_of(data, self._rate, self.channels, end - start)
 
 
 def _interleaved(pcm: bytes, channels: int) -> bytes:
     """The same 16-bit samples in each of so many channels."""
-    if channels == 1:
-        return pcm
     samples = array.array("h", pcm)
     return array.array("h", (sample for sample in samples for _ in range(channels))).tobytes()

@@ -16,6 +16,8 @@ from sttkit.faults import Family, Placed, Point, kind_of
 from sttkit.laws.model import Limits
 from sttkit.trace import Record
 
+HEARD = frozenset({"fault", "action", "close-sent", "error", "event"})
+"""Kinds of records that tell anything about that."""
 CLOSING_S = 1.0
 """Time for the END of an utterance after its final: longer than any pause between utterances."""
 UNFIRED_S = 5.0

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sttkit.dialects.model import Facts
+from sttkit.laws.records import Records
 from sttkit.trace import Record
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Failure:
         return "transient" if self.id in _TRANSIENT else "unlisted"
 
 
-class Connection:
+class Connection(Records):
     """The records of one connection.
 
     Args:
@@ -103,9 +104,9 @@ class Connection:
     """
 
     def __init__(self, history: History, number: int, records: tuple[Record, ...]) -> None:
+        super().__init__(records)
         self._history = history
         self.number = number
-        self.records = records
 
     @property
     def began(self) -> float:
@@ -141,9 +142,7 @@ class Connection:
     @cached_property
     def client_end(self) -> Record | None:
         """The client's message that no more audio comes."""
-        return next(
-            (r for r in self.records if r.kind == "control" and r.data.get("what") == "end"), None
-        )
+        return next((r for r in self.of("control") if r.data.get("what") == "end"), None)
 
     @cached_property
     def session_ended(self) -> Record | None:
@@ -287,14 +286,6 @@ class Connection:
             None,
         )
         return Failure(record, self._history.order(record), self.number, what, retry_after)
-
-    def of(self, kind: str) -> tuple[Record, ...]:
-        """Its records of one kind."""
-        return tuple(r for r in self.records if r.kind == kind)
-
-    def first(self, kind: str) -> Record | None:
-        """Its first record of one kind."""
-        return next((r for r in self.records if r.kind == kind), None)
 
     def client_gone(self, after: int) -> Record | None:
         """The first sign behind a place in the trace that the client gave the connection up."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sttkit.faults import kind_of, parse_fault
 from sttkit.laws.connections import Connection
+from sttkit.laws.records import Records
 from sttkit.laws.streams import NEVER, Stream
 from sttkit.trace import Record
 
@@ -23,12 +24,12 @@ _DIAL_S = 0.1
 """From the beginning of an attempt until a server at the simulated distance sees it: generously."""
 
 
-class History:
+class History(Records):
     """Views over the records of ``run``, made when first asked for."""
 
     def __init__(self, run: Run) -> None:
+        super().__init__(run.records)
         self.run = run
-        self.records = run.records
         self._order = {id(record): index for index, record in enumerate(run.records)}
 
     def order(self, record: Record) -> int:
@@ -39,10 +40,6 @@ class History:
     def end(self) -> float:
         """When the run ended."""
         return self.records[-1].at if self.records else 0.0
-
-    def of(self, kind: str) -> tuple[Record, ...]:
-        """All records of one kind."""
-        return tuple(r for r in self.records if r.kind == kind)
 
     # --- streams and connections ------------------------------------------------------------
 

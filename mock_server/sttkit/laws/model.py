@@ -7,7 +7,7 @@ plugin object, never a provider's name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -116,6 +116,13 @@ class Run:
 
         return History(self)
 
+    def knowing(self, start_in_health: bool | None) -> Run:
+        """The same run, with an answer to whether a healthy one emits START_OF_SPEECH."""
+        told = replace(self, subject=replace(self.subject, start_in_health=start_in_health))
+        # Views over records know nothing of the answer, and take a good part of the judging.
+        vars(told)["history"] = self.history
+        return told
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -146,6 +153,7 @@ class Law:
         observed: how a run shows it.
         judge: the rule as a function.
         since: first livekit-agents version it can be asked for, or None.
+        asks_start: whether the verdict depends on `Subject.start_in_health`.
     """
 
     id: str
@@ -155,6 +163,7 @@ class Law:
     observed: str
     judge: Callable[[Run], Judgement]
     since: tuple[int, ...] | None = None
+    asks_start: bool = False
 
 
 def passed() -> Judgement:

@@ -325,6 +325,7 @@ LAWS = (
         "for a caller who has finished.",
         "The order of these events; asked only of plugins that emit START on a healthy line.",
         starts_and_ends_alternate,
+        asks_start=True,
     ),
     Law(
         "ORDER-2",
@@ -334,6 +335,7 @@ LAWS = (
         "Text outside of speech is dropped or taken for an interruption.",
         "The place of each transcript among START and END.",
         transcripts_lie_within_speech,
+        asks_start=True,
     ),
     Law(
         "ORDER-3",
@@ -362,6 +364,7 @@ LAWS = (
         "Otherwise two utterances melt into one turn that began before the failure.",
         "Events between what was shown of the cut utterance and the next START of a new session.",
         cut_utterances_are_closed,
+        asks_start=True,
     ),
     Law(
         "ORDER-6",
@@ -387,5 +390,6 @@ LAWS = (
         "Without it an agent that is speaking is not interrupted by what the caller says next.",
         "START between the cut and the first transcript of another utterance on a new session.",
         next_utterances_start_anew,
+        asks_start=True,
     ),
 )

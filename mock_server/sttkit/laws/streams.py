@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Literal
 
 from sttkit.laws.connections import Connection, Failure
+from sttkit.laws.records import Records
 from sttkit.laws.words import Words, words_of
 from sttkit.trace import Record
 
@@ -44,7 +45,7 @@ class Reaction:
     record: Record | None = None
 
 
-class Stream:
+class Stream(Records):
     """The records of one stream.
 
     Args:
@@ -54,16 +55,16 @@ class Stream:
     """
 
     def __init__(self, history: History, name: str, records: tuple[Record, ...]) -> None:
+        super().__init__(records)
         self._history = history
         self.name = name
-        self.records = records
 
     # --- what the application did -----------------------------------------------------------
 
     @cached_property
     def opened(self) -> Record:
         """The call of ``stream()``, or the first thing known of it."""
-        return next((r for r in self.records if r.kind == "stream"), self.records[0])
+        return self.first("stream") or self.records[0]
 
     @cached_property
     def pushes(self) -> tuple[Record, ...]:
@@ -84,7 +85,8 @@ class Stream:
 
     def pushed_at(self, position: float) -> float:
         """When the audio at ``position`` was pushed; infinite if it never was."""
-        return next((r.at for r in self.pushes if r.data["end"] >= position - 1e-6), math.inf)
+        count = bisect_left(self._push_ends, position - 1e-6)
+        return self._push_times[count] if count < len(self._push_times) else math.inf
 
     def pushed_by(self, at: float) -> float:
         """Seconds of audio pushed until ``at``."""
@@ -147,7 +149,7 @@ class Stream:
     @cached_property
     def ended(self) -> Record | None:
         """The end of iteration."""
-        return next(iter(self.of("ended")), None)
+        return self.first("ended")
 
     @property
     def ended_order(self) -> int:
@@ -209,10 +211,6 @@ class Stream:
     def errors(self) -> tuple[Record, ...]:
         """``error`` events."""
         return self.of("error")
-
-    def of(self, kind: str) -> tuple[Record, ...]:
-        """The client's records of one kind."""
-        return tuple(r for r in self.records if r.kind == kind)
 
     # --- its connections --------------------------------------------------------------------
 

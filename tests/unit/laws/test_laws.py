@@ -60,6 +60,21 @@ def verdicts_of(id: str) -> set[Verdict]:
     return {case.verdict for module in MODULES for case in module.cases if case.law == id}
 
 
+@pytest.mark.parametrize("case", [case for module in MODULES for case in module.cases], ids=str)
+def test_a_verdict_depends_on_whether_a_healthy_run_has_a_start_only_where_the_law_says_so(case):
+    run, asked = case.tell(), law(case.law)
+    each_way = {judge(run.knowing(known), [asked])[asked.id] for known in (None, False, True)}
+
+    assert len(each_way) == 1 or asked.asks_start
+
+
+@pytest.mark.parametrize("id", [law.id for law in ALL_LAWS if law.asks_start])
+def test_a_law_that_asks_for_a_start_cannot_be_asked_of_plugins_without_one(id):
+    told = (case.tell() for module in MODULES for case in module.cases if case.law == id)
+
+    assert {judge(run.knowing(False), [law(id)])[id].verdict for run in told} & NOT_ASKED
+
+
 @pytest.mark.parametrize("id", [law.id for law in ALL_LAWS])
 def test_every_law_has_stories_that_obey_break_and_do_not_exercise_it(id):
     verdicts = verdicts_of(id)
