@@ -14,6 +14,7 @@ from typing import Literal
 
 from sttkit.dialects.model import Dialect
 from sttkit.faults import CATALOGUE, Fault, FaultKind, Placed, Point
+from sttkit.faults.carriers import missing_on
 from sttkit.faults.catalogue import Family
 from sttkit.scripting.cases import Case, parse_case
 
@@ -285,6 +286,8 @@ def _possible(case: Case, dialect: Dialect, scope: Scope) -> bool:
             return False
         if fault_id == "certificate":
             return False  # needs a line with TLS
+        if missing_on(dialect.carrier, placed.fault) is not None:
+            return False
         if fault_id == "provider-error" and str(placed.fault.param) not in ("", *dialect.errors):
             return False
         if (

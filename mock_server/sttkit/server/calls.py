@@ -7,6 +7,7 @@ same `Shell` as the bytes of a socket, in the spelling of `sttkit.session.envelo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from importlib import import_module
 from typing import Any
 
@@ -25,6 +26,8 @@ from sttkit.targets.model import Place
 
 _BROKEN = (Status.UNAVAILABLE, "Socket closed")
 """What a client's library says of a connection that ended in the middle of a call."""
+
+_FIRST_MESSAGE_S = 0.2
 
 
 class CallListener(LineKeeper):
@@ -101,7 +104,7 @@ class CallListener(LineKeeper):
 
     async def _serve(self, method: str, metadata: list[tuple[str, Any]], context: Any) -> None:
         shell = self.accept()
-        transport = _CallTransport(shell)
+        transport = _CallTransport()
         texts = [(k, v if isinstance(v, str) else v.hex()) for k, v in metadata]
         reader: asyncio.Task[None] | None = None
         try:
@@ -111,6 +114,7 @@ class CallListener(LineKeeper):
                 _read(context, shell, transport, self._grpc.aio.EOF)
             )
             status, message = await transport.carry_out(context)
+            await transport.wait_until_heard()
         finally:
             if reader is not None:
                 reader.cancel()
@@ -125,6 +129,7 @@ async def _read(context: Any, shell: Shell, transport: _CallTransport, eof: obje
     while True:
         await transport.readable.wait()
         message = await context.read()
+        transport.heard.set()
         if transport.is_closing():
             return
         if message is eof:
@@ -136,11 +141,11 @@ async def _read(context: Any, shell: Shell, transport: _CallTransport, eof: obje
 class _CallTransport(asyncio.Transport):
     """What a `Shell` writes to, and a call carries out."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.readable = asyncio.Event()
         self.readable.set()
-        self._shell = shell
+        self.heard = asyncio.Event()
         self._frames = Frames()
         self._to_do: asyncio.Queue[bytes | tuple[Status, str] | None] = asyncio.Queue()
         self._headed = False
@@ -199,6 +204,15 @@ class _CallTransport(asyncio.Transport):
                 await context.send_initial_metadata(())
             else:
                 await context.write(what)
+
+    async def wait_until_heard(self) -> None:
+        """Wait for the client's first message, which is on its way.
+
+        A status that overtakes it, as no distant server's can, comes out of grpc.aio's client as an
+        "Internal error from Core" of the write.
+        """
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.heard.wait(), _FIRST_MESSAGE_S)
 
     def _finish(self, end: tuple[Status, str]) -> None:
         if self._end is None:

@@ -18,6 +18,7 @@ from sttkit.cassette.tape import Tape
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError, unknown_name
 from sttkit.faults import Fault, Point
+from sttkit.faults.carriers import missing_on
 from sttkit.scripting.model import Script
 from sttkit.session.engine import Engine
 from sttkit.session.plan import FaultPlan
@@ -41,7 +42,8 @@ class Line:
         tape: a recording to be played, faults and all, in place of a healthy recogniser.
 
     Raises:
-        UsageError: the script names an error that the dialect does not have.
+        UsageError: the script names an error that the dialect does not have, or a fault that its
+            carrier does not have.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Line:
         self.tape = tape
         self.playing = Playing(tape) if tape is not None else None
         for placed in script.placements():
-            _check_error(placed.fault, dialect)
+            _check_fault(placed.fault, dialect)
         self.plan = FaultPlan(script.placements())
         self.attempts = 0
         """Connection attempts so far, refused ones included."""
@@ -121,7 +123,10 @@ class Line:
         )
 
 
-def _check_error(fault: Fault, dialect: Dialect) -> None:
+def _check_fault(fault: Fault, dialect: Dialect) -> None:
+    missing = missing_on(dialect.carrier, fault)
+    if missing is not None:
+        raise UsageError(f"there is no {fault.id} in the dialect {dialect.name}: {missing}")
     if fault.id != "provider-error":
         return
     if not dialect.errors:
