@@ -57,6 +57,31 @@ def an_unrecoverable_event_for_a_failure_that_is_retried() -> Run:
     return recovered(broken_by("reset").error(False)).run()
 
 
+def after_a_step(status: int, fault: str | None = None) -> Story:
+    """A stream whose first request, for the address of its session, is answered so."""
+    tale = story().census("before").stream().attempt()
+    if fault is not None:
+        tale.fault(fault, "connecting")
+    tale.server("request", method="POST", path="/begin", query={}, headers={}, step=True)
+    tale.server("response", status=status, retry_after=None, batch=True)
+    return tale.server("lost", by="server", how="close").later(0.02)
+
+
+@cases.passes("RETRY-6")
+def one_event_for_a_step_that_was_refused() -> Run:
+    return recovered(after_a_step(503, "http=503").error()).run()
+
+
+@cases.passes("RETRY-6")
+def one_event_for_a_step_that_was_sent_elsewhere() -> Run:
+    return recovered(after_a_step(302, "redirect").error()).run()
+
+
+@cases.fails("RETRY-6")
+def an_event_for_a_step_that_was_answered() -> Run:
+    return recovered(after_a_step(200).error()).run()
+
+
 @cases.passes("RETRY-6")
 def a_server_that_says_goodbye_has_not_failed() -> Run:
     return recovered(broken_by("close=1000")).run()
