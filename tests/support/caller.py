@@ -52,12 +52,14 @@ class Tongue:
     """How a client speaks a dialect.
 
     ``wrap`` is how audio of ``rate`` Hz is sent, in chunks of at least and at most so many seconds.
+    ``header`` is what goes before it, where the audio is a file.
     ``by_word`` says that a text is told word by word, and a final only that it is whole.
     """
 
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    config: Message | None = None
+    config: str | None = None
+    header: bytes = b""
     flush: str = ""
     end: str = ""
     keepalive: str = ""
@@ -276,7 +278,7 @@ ALL_TONGUES = {
     "telnyx": Tongue(
         "/v2/speech-to-text/transcription?transcription_engine=Telnyx&input_format=wav",
         {"Authorization": "Bearer secret"},
-        config=wav_header(16000),
+        header=wav_header(16000),
     ),
     "xai": Tongue(
         "/v1/stt?sample_rate=16000&encoding=pcm&interim_results=true",
@@ -334,6 +336,8 @@ class Stage:
             self.wait(PATIENCE_S)  # a slow handshake, or one that is never answered
         if self.tongue.config is not None:
             caller.send(self.tongue.config)
+        if self.tongue.header:
+            caller.send(self.tongue.header)
         return caller
 
     def dial(self, **options: Any) -> Caller:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sttkit.targets.model import Context, Target
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def _build(context: Context) -> stt.STT[str]:
     from importlib import import_module
 
-    module = import_module("livekit.plugins.sarvam.stt")
+    module: Any = import_module("livekit.plugins.sarvam.stt")
     # Whatever base_url it is given, each stream and each batch request asks this function.
     batch, stream = f"{context.place.http}/speech-to-text", f"{context.place.ws}/speech-to-text/ws"
     module._get_urls_for_model = lambda model: (batch, stream)

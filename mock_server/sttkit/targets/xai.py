@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sttkit.targets.model import Context, Target
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def _build(context: Context) -> stt.STT[str]:
     from importlib import import_module
 
-    module = import_module("livekit.plugins.xai.stt")
+    module: Any = import_module("livekit.plugins.xai.stt")
     module.XAI_WEBSOCKET_URL = f"{context.place.ws}/v1/stt"
     module.XAI_REST_URL = f"{context.place.http}/v1/stt"
     plugin: stt.STT[str] = module.STT(api_key=context.api_key, http_session=context.http_session)

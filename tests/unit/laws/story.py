@@ -136,6 +136,16 @@ class Story:
     def refused(self) -> Story:
         return self.attempt("refused").fault("refused", "connecting")
 
+    def step(self, status: int = 200) -> Story:
+        """A request that a client makes before its session, for a token say, and its answer."""
+        self.attempt().server(
+            "request", method="POST", path="/token", query={}, headers={}, step=True
+        )
+        if status >= 400:
+            self.fault(f"http={status}", "connecting")
+        self.server("response", status=status, retry_after=None, batch=True)
+        return self.server("eof").server("lost", by="server", how="close")
+
     def rejected(self, status: int, retry_after: float | None = None) -> Story:
         """An attempt that is answered with an HTTP error."""
         spelled = f"http={status}"

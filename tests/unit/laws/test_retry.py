@@ -55,6 +55,27 @@ def an_idle_close_of_the_server_is_retried() -> Run:
     return retried(story().first().closed(1001).later(0.1)).finished().run()
 
 
+def stepped(tale: Story) -> Story:
+    """A session after the step before it, with both utterances."""
+    tale.step().opened().talk(until=1.34).utterance(0)
+    return tale.second()
+
+
+@cases.passes("RETRY-1")
+def a_step_towards_a_session_that_fails_is_an_attempt_that_fails() -> Run:
+    return stepped(story().stream().step(503).error().talk(until=0.1)).finished().run()
+
+
+@cases.passes("RETRY-6")
+def so_its_error_event_is_one_for_a_failure() -> Run:
+    return stepped(story().stream().step(503).error().talk(until=0.1)).finished().run()
+
+
+@cases.fails("RETRY-6")
+def a_step_that_succeeds_is_no_failure() -> Run:
+    return stepped(story().stream().step().error().talk(until=0.1)).finished().run()
+
+
 @cases.fails("RETRY-1")
 def a_raw_error_ends_the_stream_at_the_first_failure() -> Run:
     return broken_by("reset").raised(type="ClientError", api=False).shut().run()
@@ -148,6 +169,16 @@ def test_the_missing_retry_is_told_in_seconds():
 
 
 # --- RETRY-2 --------------------------------------------------------------------------------
+
+
+@cases.passes("RETRY-2")
+def a_step_that_succeeds_is_no_attempt_of_its_own() -> Run:
+    tale = story().stream()
+    for number in range(4):
+        tale.step().rejected(503)
+        if number < 3:
+            tale.error().talk(until=round(0.1 + number * 0.3, 6))
+    return tale.raised().shut().run()
 
 
 @cases.passes("RETRY-2")
