@@ -231,11 +231,24 @@ def test_palabra_tells_the_whole_segment_and_what_is_new_of_it() -> None:
 # --- mistralai ----------------------------------------------------------------------------------
 
 
-def test_mistral_names_the_language_where_a_text_begins() -> None:
-    begun = written("mistralai", Interim("hello"))
-    assert [m["type"] for m in begun] == ["transcription.language", "transcription.text.delta"]
-    (more,) = written("mistralai", Interim("hello there"), View("s", {}, said="hello"))
-    assert more["text"] == " there"
+def test_mistral_holds_the_last_word_back_until_it_is_asked() -> None:
+    caller = Stage(said=speech("hello there friend"), dialect="mistralai").call()
+    caller.speak(until=2.1)
+    assert caller.interims == ["hello", " there"]
+    caller.flush()
+    assert caller.interims == ["hello", " there", " friend"]
+    assert caller.finals == ["hello there friend"]
+    kinds = [json.loads(message)["type"].rpartition(".")[2] for message in caller.messages]
+    assert kinds == ["created", "language", "delta", "delta", "delta", "done"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("", ["done"]), ("hello", ["language", "delta", "done"])],
+)
+def test_mistral_tells_a_text_of_one_word_when_it_is_over(said: str, told: list[str]) -> None:
+    messages = written("mistralai", Final(said), View("s", {}, said=said))
+    assert [m["type"].rpartition(".")[2] for m in messages] == told
 
 
 def test_mistral_takes_settings_until_the_first_audio() -> None:

@@ -1,10 +1,10 @@
 """Mistral's realtime transcription (``/v1/audio/transcriptions/realtime``).
 
 Sources: docs.mistral.ai/studio/audio/speech-to-text/transcribe-in-realtime, ``mistralai`` 2.10.1
-(``extra/realtime``), github.com/mistralai/client-python/issues/357 (error 3804), and
+(``extra/realtime``), github.com/mistralai/client-python/issues/357 (the last word, error 3804), and
 ``livekit/plugins/mistralai/stt.py`` 1.8.9. The query names the model; the server speaks first. JSON
 both ways, audio as base64, text in deltas. Nothing but the client ends a segment: its flush, or the
-end of the audio.
+end of the audio; until then the last word is held back.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 
 from sttkit.dialects.model import Facts, ProviderFailure, View
 from sttkit.dialects.tables import Door, Ears, Saying, from_tables
-from sttkit.dialects.template import Is, Slot, asked, delta, session, text
+from sttkit.dialects.template import Is, Slot, asked, session, text
 from sttkit.dialects.wire import text_of
 from sttkit.events import (
     Acknowledged,
@@ -40,8 +40,23 @@ def _is_of_config(event: ServerEvent, view: View) -> bool:
     return isinstance(event, Acknowledged) and event.what == "config"
 
 
+def _known(text: str) -> str:
+    """What is told of a text while it goes on."""
+    return text.rpartition(" ")[0]
+
+
+def _new(event: ServerEvent, view: View) -> str:
+    assert isinstance(event, (Interim, Final))
+    told = event.text if isinstance(event, Final) else _known(event.text)
+    return told.removeprefix(_known(view.said))
+
+
+def _tells(event: ServerEvent, view: View) -> bool:
+    return bool(view.said and _new(event, view))
+
+
 def _begins(event: ServerEvent, view: View) -> bool:
-    return not view.said
+    return bool(_new(event, view)) and not _known(view.said)
 
 
 def _seconds(event: ServerEvent, view: View) -> int:
@@ -61,6 +76,13 @@ def _refuses(event: ClientEvent, view: View) -> Unintelligible | None:
     if audio_format != ("pcm_s16le", 16000):
         return Unintelligible("only pcm_s16le of 16 kHz is served here")
     return None
+
+
+_LANGUAGE = {"type": "transcription.language", "audio_language": "en"}
+_DELTA = {
+    "type": Is("transcription.text.delta"),
+    "text": Slot(_new, lambda value: {"text": "" if value is None else str(value)}),
+}
 
 
 def _failure(code: int, text: str, close: tuple[int, str] | None = None) -> ProviderFailure:
@@ -93,13 +115,10 @@ DIALECT = from_tables(
             when=_is_of_config,
             aside=True,
         ),
-        Saying(
-            Interim,
-            {"type": "transcription.language", "audio_language": "en"},
-            when=_begins,
-            aside=True,
-        ),
-        Saying(Interim, {"type": Is("transcription.text.delta"), "text": delta()}),
+        Saying(Interim, _LANGUAGE, when=_begins, aside=True),
+        Saying(Interim, _DELTA, when=_tells),
+        Saying(Final, _LANGUAGE, when=_begins, aside=True),
+        Saying(Final, _DELTA, when=_tells, aside=True),
         Saying(
             Final,
             {
