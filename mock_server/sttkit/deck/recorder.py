@@ -152,10 +152,10 @@ class Recorder:
         """Listen in on an interaction."""
         return Tap(self._recording.writer.open(at_us, origin))
 
-    def fail(self, origin: str, how: How, at_us: int) -> None:
-        """An attempt failed before there was a connection."""
+    def fail(self, origin: str, how: How, at_us: int, ended_us: int | None = None) -> None:
+        """An attempt failed before there was a connection; by default just now."""
         self.connections += 1
-        ended_us = self.at_us
+        ended_us = self.at_us if ended_us is None else ended_us
 
         def write() -> None:
             self._recording.writer.open(at_us, origin).end(ended_us, how, "server")

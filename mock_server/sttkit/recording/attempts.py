@@ -1,8 +1,8 @@
 """From addresses that were dialled to a client's attempts.
 
-A name may have several addresses, and clients try one after the other or several at once. To
-whoever looks at the client that is one attempt: it fails when all its addresses have, and all that
-failed before one accepted was nothing.
+A name may have several addresses, and clients try one after the other, several at once, or (as
+aiohttp does) all and then the last ones again. To whoever looks at the client that is one attempt:
+it fails when all its addresses have, and all that failed before one accepted was nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sttkit.cassette.model import How
 from sttkit.deck.recorder import Recorder
 
-Address = tuple[str, int]
+Later = Callable[[float, Callable[[], None]], object]
+"""Calls something back after so many seconds."""
+AGAIN_S = 0.02
+"""Who dials an address of several again within this time, when all have failed, has not given up."""
 
 
 @dataclass(eq=False)
@@ -29,6 +32,8 @@ class Attempt:
         began_us: when.
         left: addresses of the name that have not been dialled yet.
         dialled: addresses that have been.
+        failed: addresses that did not accept, and are not being dialled.
+        failed_us: when the last of them did not.
         is_over: whether it has succeeded or failed.
     """
 
@@ -38,6 +43,7 @@ class Attempt:
     left: set[str] = field(default_factory=set)
     dialled: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
+    failed_us: int | None = None
     is_over: bool = False
 
     def origin(self, *, is_tls: bool) -> str:
@@ -88,7 +94,10 @@ class Attempts:
         """An address, or a name as a whole, is dialled."""
         name = self._names.get(host, host)
         for attempt in self._open:
-            if (attempt.host, attempt.port) == (name, port) and host in attempt.left:
+            free = (
+                attempt.left if attempt.failed < attempt.dialled else attempt.left | attempt.failed
+            )
+            if (attempt.host, attempt.port) == (name, port) and host in free:
                 break
         else:
             attempt = Attempt(name, port, self._recorder.at_us)
@@ -96,6 +105,7 @@ class Attempts:
                 attempt.left |= self._addresses[name]
             self._open.append(attempt)
         attempt.left.discard(host)
+        attempt.failed.discard(host)
         attempt.dialled.add(host)
         return attempt
 
@@ -103,14 +113,24 @@ class Attempts:
         """An address accepted."""
         self._close(attempt)
 
-    def failed(self, attempt: Attempt, host: str, error: BaseException) -> None:
+    def failed(self, attempt: Attempt, host: str, error: BaseException, later: Later) -> None:
         """An address did not accept."""
         if attempt.is_over:
             return  # another one was quicker
         attempt.failed.add(host)
-        all_failed = not attempt.left and attempt.failed == attempt.dialled
-        if all_failed or isinstance(error, asyncio.CancelledError):
-            self._fail(attempt, how_of(error))
+        attempt.failed_us = self._recorder.at_us
+        how = how_of(error)
+
+        def give_up() -> None:
+            if not attempt.is_over and not attempt.left and attempt.failed == attempt.dialled:
+                self._fail(attempt, how)
+
+        if isinstance(error, asyncio.CancelledError):
+            self._fail(attempt, how)
+        elif len(attempt.dialled) == 1:
+            give_up()
+        else:
+            later(AGAIN_S, give_up)
 
     def broke_off(self, attempt: Attempt, error: BaseException, *, is_tls: bool) -> None:
         """TCP was there, and TLS did not come about."""
@@ -125,7 +145,8 @@ class Attempts:
     def _fail(self, attempt: Attempt, how: How) -> None:
         self._close(attempt)
         is_tls = attempt.port == 443  # all that can be told of what never began
-        self._recorder.fail(attempt.origin(is_tls=is_tls), how, attempt.began_us)
+        origin = attempt.origin(is_tls=is_tls)
+        self._recorder.fail(origin, how, attempt.began_us, attempt.failed_us)
 
     def _close(self, attempt: Attempt) -> None:
         attempt.is_over = True

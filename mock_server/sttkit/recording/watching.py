@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -96,7 +96,7 @@ class Watch:
                     )
             except (OSError, asyncio.CancelledError) as error:
                 if parked is None:
-                    self._attempts.failed(attempt, _text(host), error)
+                    self._attempts.failed(attempt, _text(host), error, loop.call_later)
                 else:
                     self._attempts.broke_off(attempt, error, is_tls=is_tls)
                 raise
@@ -111,14 +111,18 @@ class Watch:
             with self._dialled(sock):
                 if _INSIDE.get() or not self._is_ours(_host_of(sock, address), None):
                     return await original(loop, sock, address)
-                self._claim()
+                try:
+                    self._claim()
+                except UsageError:
+                    sock.close()  # clients do so on an OSError only
+                    raise
                 host, port = _text(address[0]), int(address[1])
                 attempt = self._attempts.begin(host, port)
                 try:
                     with _inside():
                         await original(loop, sock, address)
                 except (OSError, asyncio.CancelledError) as error:
-                    self._attempts.failed(attempt, host, error)
+                    self._attempts.failed(attempt, host, error, loop.call_later)
                     raise
                 self._attempts.connected(attempt)
                 self._parked[sock] = attempt
