@@ -28,6 +28,7 @@ _BROKEN = (Status.UNAVAILABLE, "Socket closed")
 """What a client's library says of a connection that ended in the middle of a call."""
 
 _FIRST_MESSAGE_S = 0.2
+_WAY_BACK_S = 0.05
 
 
 class CallListener(LineKeeper):
@@ -206,13 +207,15 @@ class _CallTransport(asyncio.Transport):
                 await context.write(what)
 
     async def wait_until_heard(self) -> None:
-        """Wait for the client's first message, which is on its way.
+        """Wait for the client's first message, and then as long as an answer travels.
 
-        A status that overtakes it, as no distant server's can, comes out of grpc.aio's client as an
-        "Internal error from Core" of the write.
+        A status that meets the writes with which a call begins, as no distant server's does, comes
+        out of grpc.aio's client as an "Internal error from Core" instead.
         """
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.heard.wait(), _FIRST_MESSAGE_S)
+        if not self.heard.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.heard.wait(), _FIRST_MESSAGE_S)
+            await asyncio.sleep(_WAY_BACK_S)
 
     def _finish(self, end: tuple[Status, str]) -> None:
         if self._end is None:
