@@ -65,6 +65,11 @@ class Stream:
         """The call of ``stream()``, or the first thing known of it."""
         return next((r for r in self.records if r.kind == "stream"), self.records[0])
 
+    @property
+    def says_it_flushes(self) -> bool:
+        """Whether the plugin declares that flush() makes the provider finish a segment."""
+        return bool(self.opened.data.get("manual_flush"))
+
     @cached_property
     def pushes(self) -> tuple[Record, ...]:
         return self.of("push")
