@@ -78,7 +78,7 @@ def _follows_the_rules(run: Run, call: Record, tries: list[Try]) -> Judgement:
     if not any(t.failed for t in tries):
         if tries and error is not None:
             return broken("the transcript, were it empty", f"{error['type']} raised", call.at)
-        return passed() if text is not None and tries else unexercised("no request failed")
+        return passed() if text == "" else unexercised("no request failed")
     if text is None and error is None:
         return unclear("the call did not return")
     last = tries[-1]

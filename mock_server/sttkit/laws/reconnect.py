@@ -97,14 +97,11 @@ def _same(one: object, other: object) -> bool:
 
 
 def changed_options_apply(run: Run) -> Judgement:
-    if not run.subject.updates:
+    updates = [(s, update) for s in run.history.streams for update in s.calls("update_options")]
+    if updates and not run.subject.updates:
         return inapplicable("it is not known what an update of options leads to")
     return overall(
-        (
-            _apply(run, stream, update)
-            for stream in run.history.streams
-            for update in stream.calls("update_options")
-        ),
+        (_apply(run, stream, update) for stream, update in updates),
         otherwise="update_options() was not called",
     )
 
