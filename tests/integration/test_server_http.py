@@ -181,6 +181,12 @@ async def test_a_page_instead_of_json_is_a_200() -> None:
         assert place.records("response", status=200)
 
 
+async def test_an_answer_that_nothing_was_said_is_whole() -> None:
+    async with served("batch-empty@batch") as place:
+        status, answer = await transcribe(place, wav_of(place.pcm))
+        assert (status, answer["text"], answer["segments"]) == (200, "", [])
+
+
 async def test_a_slow_answer_comes_late() -> None:
     async with served("batch-slow=0.05@batch") as place:
         assert (await transcribe(place, wav_of(place.pcm)))[0] == 200

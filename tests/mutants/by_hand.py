@@ -269,6 +269,12 @@ _breaks(
     _stream("self._server, self._config, deadline", "self._server, self._first_config, deadline"),
 )
 _breaks(
+    "RETRY-15",
+    "none@mid-utterance.2+update-options",
+    "keeps changed options for the next time that it has to connect",
+    _stream("            self._input_ch.send_nowait(self._OptionsChanged())", "            pass"),
+)
+_breaks(
     "RETRY-13",
     "reset@after-end",
     "after the end of the input it waits for ever on a line that is gone",
@@ -559,6 +565,12 @@ _breaks(
     "sends chunks of 0.37 s, and keeps the rest to itself at a flush and at the end",
     _stream("CHUNK = 0.05", "CHUNK = 0.37"),
     _stream("                await self._send(connection, self._chunks.flush())\n", ""),
+)
+_breaks(
+    "AUDIO-7",
+    "none@mid-utterance.2+flush",
+    "says that it can be flushed, and does not tell the server",
+    _stream("                    await connection.send_flush()\n", ""),
 )
 _breaks(
     "AUDIO-3",

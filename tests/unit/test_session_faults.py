@@ -14,7 +14,15 @@ from websockets.protocol import State as ProtocolState
 from sttkit import faults, speech
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import View
-from sttkit.events import Final, Interim, SessionEnded, SpeechEnded, SpeechStarted, Transcript
+from sttkit.events import (
+    Final,
+    Interim,
+    Ready,
+    SessionEnded,
+    SpeechEnded,
+    SpeechStarted,
+    Transcript,
+)
 from sttkit.faults import CATALOGUE, Fault, FaultKind, Placed, Point, placing
 from sttkit.faults.catalogue import Family
 from sttkit.session.effects import LINGER_S
@@ -298,6 +306,21 @@ def final_after_end(stage: Stage, caller: Caller) -> None:
     assert caller.close_code == 1000
 
 
+def unasked_end(stage: Stage, caller: Caller) -> None:
+    assert isinstance(caller.events[-1], SessionEnded)
+    assert caller.close_code == 1000
+    assert caller.eof
+    assert not any(record.data["what"] == "end" for record in stage.records("control"))
+
+
+def early_message(stage: Stage, caller: Caller) -> None:
+    early, greeting = caller.events[:2]
+    assert isinstance(early, Final)
+    assert not early.text
+    assert isinstance(greeting, Ready)
+    assert [final for final in caller.finals if final] == HEALTHY
+
+
 def bad_times(stage: Stage, caller: Caller) -> None:
     assert caller.finals == HEALTHY
     (first, _), *rest = [
@@ -397,6 +420,8 @@ OBSERVERS: dict[str, Callable[[Stage, Caller], None]] = {
     ),
     "provider-error": provider_error,
     "final-after-end": final_after_end,
+    "unasked-end": unasked_end,
+    "early-message": early_message,
     "bad-times": bad_times,
 }
 ELSEWHERE = {
@@ -406,6 +431,7 @@ ELSEWHERE = {
     "batch-http": "test_server_http",
     "batch-slow": "test_server_http",
     "batch-cut": "test_server_http",
+    "batch-empty": "test_server_http",
     "batch-not-json": "test_server_http",
 }
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sttkit.dialects.model import Dialect
+from sttkit.dialects.model import Dialect, View
+from sttkit.events import SessionEnded
 from sttkit.faults import CATALOGUE, Fault, FaultKind, Placed, Point
 from sttkit.faults.carriers import missing_on
 from sttkit.faults.catalogue import Family
@@ -38,6 +39,7 @@ _HEALTHY = (
     "none@idle+block-loop",
     "none@mid-utterance.2+update-options",
     "none@between-utterances+update-options",
+    "none@after-end+update-options",
     "none@idle+second-stream",
     "none@idle+new-stream-after",
     "none@connecting+aclose",
@@ -78,6 +80,8 @@ _COMBINED = (
     "no-greeting@greeting:each",
     "close=1011@before-audio:each",
     "reset@mid-utterance:each",
+    # The server ends each session in its own words: connecting again at once is a storm.
+    "unasked-end@before-audio:each",
     # Refused for good, but only once the handshake was through.
     "close=1008@greeting",
     # All that follows in the utterance that is cut is silence.
@@ -125,6 +129,7 @@ _COMBINED = (
     "half-open@after-end",
     "stop-reading@mid-utterance.2+aclose",
     "stall@mid-utterance.2+aclose",
+    "stall@mid-utterance.2+end",
     "no-close-reply@closing+aclose",
     "mute-after-end@after-end+aclose",
     "late-final@after-end+aclose",
@@ -188,6 +193,8 @@ _SMOKE = (
 _REAL_TIME_ONLY_WITH_ACTION = frozenset({"half-open", "stop-reading", "stall"})
 """Deaf lines that take a client's heartbeat (a minute) to notice: too dear in real time alone."""
 
+
+_NO_SESSION = View("", {})
 
 _REAL_TIME_LIMIT_S = 20.0
 """Pauses, calls and bursts that last longer are left out of real time: it would take that long."""
@@ -284,6 +291,8 @@ def _possible(case: Case, dialect: Dialect, scope: Scope) -> bool:
             return False
         if fault_id == "no-greeting" and not facts.greeting_required:
             return False
+        if fault_id == "unasked-end" and not dialect.write(SessionEnded(), _NO_SESSION):
+            return False  # there is no such message: what is left is `close=1000`
         if fault_id == "certificate":
             return False  # needs a line with TLS
         if missing_on(dialect.carrier, placed.fault) is not None:

@@ -149,7 +149,9 @@ class Application:
                 "client", "call", None, self.name, name="stream", took=0.0, error=facts
             )
             return False
-        bench.trace.note("client", "stream", None, self.name)
+        # Not there in older releases.
+        flushes = getattr(bench.plugin.capabilities, "manual_flush", False)
+        bench.trace.note("client", "stream", None, self.name, manual_flush=bool(flushes))
         self._microphone = Microphone(pcm, bench.target.sample_rate, bench.options.pace)
         self.input_open = True
         self.reader = asyncio.create_task(self._read(), name=f"sttkit-{self.name}{READER}")

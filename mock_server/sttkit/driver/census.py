@@ -33,7 +33,7 @@ class Census:
         fds: file descriptors, the server's own sockets left out.
         threads: names of threads.
         sessions: aiohttp sessions that were not closed.
-        open_connections: connections still held by the client, as the server sees it.
+        open_connections: connections still held by the client, as far as the world sees it.
     """
 
     tasks: tuple[str, ...]

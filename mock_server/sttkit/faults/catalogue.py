@@ -119,6 +119,13 @@ _LIVE = (
     Point.AFTER_END_ANSWER,
 )
 _ENDING = (*_LIVE, Point.CLOSING, Point.BACKOFF)
+_READY = (
+    Point.BEFORE_AUDIO,
+    Point.IDLE,
+    Point.MID_UTTERANCE,
+    Point.AFTER_FINAL,
+    Point.BETWEEN_UTTERANCES,
+)
 _SPOKEN = (Point.MID_UTTERANCE, Point.AFTER_FINAL, Point.BETWEEN_UTTERANCES)
 _INJECT = (Point.GREETING, Point.BEFORE_AUDIO, *_SPOKEN, Point.AFTER_END_ANSWER)
 _EDIT = (Point.MID_UTTERANCE, Point.AFTER_FINAL, Point.BETWEEN_UTTERANCES)
@@ -212,6 +219,12 @@ CATALOGUE: tuple[FaultKind, ...] = (
     FaultKind(
         "half-close", Family.ENDING, "the server sends FIN, keeps its socket open and reads on",
         "proxies that shut one direction", _ENDING, breaks=True,
+    ),
+    FaultKind(
+        "unasked-end", Family.ENDING,
+        "the server ends the session by its own last message and 1000, and nobody asked for it",
+        "limits on the length of a session, idle sessions, workers that are drained", _READY,
+        breaks=True,
     ),
     FaultKind(
         "no-close-reply", Family.ENDING, "the client's close frame is never answered",
@@ -330,6 +343,10 @@ CATALOGUE: tuple[FaultKind, ...] = (
         (Point.IDLE, Point.AFTER_FINAL, Point.BETWEEN_UTTERANCES),
     ),
     FaultKind(
+        "early-message", Family.MESSAGES, "a final without text comes before the first message",
+        "sessions that are handed on, events that overtake each other", (Point.GREETING,),
+    ),
+    FaultKind(
         "final-after-end", Family.MESSAGES, "one more final behind the session's end message",
         "a race in the provider", (Point.AFTER_END_ANSWER,),
     ),
@@ -349,6 +366,10 @@ CATALOGUE: tuple[FaultKind, ...] = (
     FaultKind(
         "batch-cut", Family.BATCH, "the answer to a batch request breaks off in its body",
         "killed worker", (Point.BATCH,), breaks=True,
+    ),
+    FaultKind(
+        "batch-empty", Family.BATCH, "the answer says that nothing was said: no text, no segments",
+        "noise, music, a caller who was muted", (Point.BATCH,),
     ),
     FaultKind(
         "batch-not-json", Family.BATCH, "status 200 with a body that is not JSON", "a proxy's page",

@@ -27,6 +27,8 @@ from sttkit.laws.model import (
 from sttkit.laws.streams import Stream
 from sttkit.trace import Record
 
+FLUSHED_S = 1.0
+"""So soon after flush() the provider has to be asked, seconds."""
 EXPECTED = "exactly the audio pushed"
 _KEEPS_BACK = "the plugin sends speech only"
 
@@ -181,6 +183,47 @@ def _rest_is_sent(run: Run, stream: Stream) -> Judgement | None:
     return passed()
 
 
+def flushes_are_asked_for(run: Run) -> Judgement:
+    if not run.facts.flush_message:
+        return inapplicable("the protocol has no message that asks for pending finals")
+    if not any(stream.says_it_flushes for stream in run.history.streams):
+        return inapplicable("the plugin does not say that it can be flushed")
+    return overall(
+        (
+            judged
+            for stream in run.history.streams
+            if stream.says_it_flushes
+            for flush in stream.calls("flush")
+            if (judged := _is_asked_for(run, stream, flush)) is not None
+        ),
+        otherwise="no flush met a working session with something left to say",
+    )
+
+
+def _is_asked_for(run: Run, stream: Stream, flush: Record) -> Judgement | None:
+    history, order = run.history, run.history.order(flush)
+    if flush.data["error"] is not None or not stream.input_open(order):
+        return None
+    session = _working(run, stream, order)
+    if session is None or not _has_more_to_say(run, session, order):
+        return None
+    until = flush.at + FLUSHED_S + history.lag
+    asked = (r for r in session.of("control") if r.data["what"] == "flush")
+    if any(history.order(r) > order and r.at <= until for r in asked):
+        return passed()
+    if min(stream.watch_end, session.over) < until:
+        return None
+    observed = f"none in {secs(until - flush.at)}"
+    return broken("the provider's message that asks for pending finals", observed, flush.at)
+
+
+def _has_more_to_say(run: Run, session: Connection, order: int) -> bool:
+    """Whether a session was in the middle of a segment at a place in the trace."""
+    said = [r for r in session.sent if run.history.order(r) < order]
+    spoken = [r for r in said if r.data.get("event") in ("interim", "final")]
+    return bool(spoken) and spoken[-1].data["event"] == "interim"
+
+
 def _working(run: Run, stream: Stream, order: int) -> Connection | None:
     """The connection that was up at a place in the trace and stayed so for a while."""
     connection = stream.current(order)
@@ -264,5 +307,16 @@ LAWS = (
         "A stream that reconnects and drops its audio looks healed and is deaf.",
         "The audio that arrived at each later session, from the moment it was ready.",
         new_sessions_get_all_audio,
+    ),
+    Law(
+        "AUDIO-7",
+        "must",
+        "flush() makes the provider finish what it is in the middle of: its message for that is "
+        "sent, where its protocol has one and the plugin says that it can be flushed.",
+        "Turns that are committed by hand, by a button or a VAD, wait for a final that nobody "
+        "asked for.",
+        "The provider's flush message within 1 s of a flush() in the middle of an utterance, if "
+        "`STTCapabilities.manual_flush` is set.",
+        flushes_are_asked_for,
     ),
 )

@@ -76,7 +76,9 @@ def recognize_follows_the_rules(run: Run) -> Judgement:
 def _follows_the_rules(run: Run, call: Record, tries: list[Try]) -> Judgement:
     text, error = call.data["text"], call.data["error"]
     if not any(t.failed for t in tries):
-        return unexercised("no request failed")
+        if tries and error is not None:
+            return broken("the transcript, were it empty", f"{error['type']} raised", call.at)
+        return passed() if text == "" else unexercised("no request failed")
     if text is None and error is None:
         return unclear("the call did not return")
     last = tries[-1]
@@ -150,7 +152,8 @@ LAWS = (
         "RETRY-11",
         "must",
         "recognize() retries transient HTTP failures up to the budget, does not retry 400, 401, "
-        "403 and 404, raises an APIError, and never makes a transcript out of an error answer.",
+        "403 and 404, raises an APIError, and never makes a transcript out of an error answer, or "
+        "an error out of an answer that nothing was said.",
         "An error page taken for a transcript reaches the language model as something the caller "
         "said.",
         "The requests of each recognize(), their answers, and what the call returned or raised.",

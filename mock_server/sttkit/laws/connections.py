@@ -77,7 +77,12 @@ class Failure:
     @property
     def routine(self) -> bool:
         """Whether it is a close as servers do it every day."""
-        return self.id == "close" and self.code in ROUTINE_CLOSES
+        return self.polite or (self.id == "close" and self.code in ROUTINE_CLOSES)
+
+    @property
+    def polite(self) -> bool:
+        """Whether the server said goodbye: by 1000, perhaps with its last message before."""
+        return self.what in ("close=1000", "unasked-end")
 
     def nature(self, facts: Facts) -> Nature:
         """Whether trying again is right; *unlisted* where the contract does not speak of it."""

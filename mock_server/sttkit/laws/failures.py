@@ -22,6 +22,8 @@ from sttkit.laws.retry import is_retried
 from sttkit.laws.streams import Stream
 from sttkit.trace import Record
 
+_HARMLESS = frozenset({"empty-transcript", "early-message"})
+"""Messages as a healthy server may send them: no reason for an error."""
 SENDING_S = 1.0
 """A break at most this long before the application pushed after standing still."""
 
@@ -61,7 +63,7 @@ def _causes(connection: Connection) -> int:
     """How many error events a connection gives reason for, at most."""
     if connection.provoked:
         return 0  # what the server then complains of is the client's own doing
-    messages = len([r for r in connection.of("injected") if r.data["what"] != "empty-transcript"])
+    messages = len([r for r in connection.of("injected") if r.data["what"] not in _HARMLESS])
     messages += len([r for r in connection.sent if r.data.get("event") == "provider_error"])
     violations = [r for r in connection.of("fault") if r.data["id"] == "rfc"]
     failed = connection.failure or connection.deaf_fault or violations
@@ -71,7 +73,7 @@ def _causes(connection: Connection) -> int:
 def _lacks_event(run: Run, stream: Stream, failure: Failure) -> Judgement | None:
     """The should-part: each failure emits one event, recoverable if it is retried."""
     history = run.history
-    if failure.what == "close=1000":
+    if failure.polite:
         return None  # a server that says goodbye has not failed
     reaction = stream.reaction(failure, run.limits.recovery)
     if reaction.what not in ("retried", "raised") or reaction.record is None:
@@ -154,7 +156,7 @@ def routine_closes_end_nothing(run: Run) -> Judgement:
             for failure in stream.open_failures
             if failure.routine
         ),
-        otherwise="the server never closed with 1000 or 1001 while input was open",
+        otherwise="the server never said goodbye while input was open",
     )
 
 
@@ -204,8 +206,9 @@ LAWS = (
     Law(
         "RETRY-9",
         "must",
-        "A close by the server with 1000 or 1001 while input is open is not an end: the stream "
-        "reconnects or raises, it does not just end.",
+        "A close by the server with 1000 or 1001 while input is open, after a message that ends "
+        "the session or without one, is not an end: the stream reconnects or raises, it does not "
+        "just end.",
         "Idle limits and deploys close politely; a stream that takes that for an end leaves the "
         "session open and deaf.",
         "The next attempt or the end of iteration after such a close.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from sttkit.laws.budget import budget_of, most_used
 from sttkit.laws.connections import Connection, Failure
-from sttkit.laws.finals import undelivered
+from sttkit.laws.finals import Item, undelivered
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
 from sttkit.laws.streams import Stream, text_of
@@ -55,6 +55,12 @@ def _does_no_harm(run: Run, stream: Stream, connection: Connection, record: Reco
         error = ended.data["error"] or {}
         if not error.get("api"):
             return broken(f"an APIError after {what}", _raw(error), ended.at)
+        # One that gives up says so at once, not when there is nothing left to be deaf to.
+        heard = ended.at - _REACTION_S - run.history.lag
+        missing = [item for item in undelivered(run, stream, since=order) if item.at < heard]
+        if missing:
+            late = f"{secs(ended.at - missing[0].at)} before {error.get('type')} was raised"
+            return broken(f"the finals that follow {what}", f"{_words(missing)}, {late}", record.at)
         return passed()
     broke = any(order < f.order < stream.ended_order for f in stream.failures)
     if ended is not None and stream.ended_order < stream.input_end_order and not broke:
@@ -62,8 +68,7 @@ def _does_no_harm(run: Run, stream: Stream, connection: Connection, record: Reco
         return broken(f"the stream goes on after {what}, or an APIError", observed, ended.at)
     missing = undelivered(run, stream, since=order)
     if missing:
-        words = quoted(word for item in missing for word in item.texts[0])
-        return broken(f"the finals that follow {what}", f"{words} is missing", record.at)
+        return broken(f"the finals that follow {what}", _words(missing), record.at)
     if any(run.history.order(r) > order and text_of(r) for r in stream.sent):
         return passed()
     given_up = _given_up(run, stream, connection, order)
@@ -72,6 +77,10 @@ def _does_no_harm(run: Run, stream: Stream, connection: Connection, record: Reco
     if ended is not None:
         return passed()
     return unexercised(f"nothing valid followed {what}")
+
+
+def _words(missing: list[Item]) -> str:
+    return f"{quoted(word for item in missing for word in item.texts[0])} is missing"
 
 
 def _given_up(run: Run, stream: Stream, connection: Connection, order: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sttkit.laws.budget import budget_of
 from sttkit.laws.connections import Connection
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.ledger import heard_of
@@ -104,7 +105,7 @@ def _early_audio(run: Run, stream: Stream) -> Judgement:
         return unexercised("no audio was pushed and ended")
     if ready is not None and history.order(ready) < stream.input_end_order:
         return unexercised("the session was ready before the end of input")
-    if stream.failures or any(r.data.get("deaf") for r in history.faults):
+    if not _may_try_again(run, stream) or any(r.data.get("deaf") for r in history.faults):
         return unexercised("the line failed")
     if any(c.violation is not None for c in stream.connections):
         return unexercised("the server broke the protocol of the line")
@@ -130,6 +131,15 @@ def _early_audio(run: Run, stream: Stream) -> Judgement:
     arrived = max((s.end for c in stream.connections for s in heard_of(stream, c)), default=0.0)
     observed = f"{quoted(missing)} is missing; {secs(arrived)} of {secs(stream.pushed_end)} arrived"
     return broken("all that was pushed is transcribed", observed, stream.input_end)
+
+
+def _may_try_again(run: Run, stream: Stream) -> bool:
+    """Whether nothing failed but attempts, of which there was another one left each time."""
+    failed = [c for c in stream.connections if c.failure is not None]
+    return len(failed) <= budget_of(run) and all(
+        c.ready is None and c.failure is not None and c.failure.nature(run.facts) == "transient"
+        for c in failed
+    )
 
 
 def a_closed_session_is_an_end(run: Run) -> Judgement:
@@ -199,7 +209,7 @@ LAWS = (
         "CLOSE-12",
         "must",
         "Audio that was pushed and ended before the first session was up is still sent and "
-        "transcribed.",
+        "transcribed, should it take another attempt or two to get there.",
         "Short utterances, and everything recorded beforehand, would be lost.",
         "Words pushed against words in finals, where input ended before the first session was "
         "ready.",

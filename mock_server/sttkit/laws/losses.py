@@ -9,6 +9,7 @@ from sttkit.laws.connections import Connection
 from sttkit.laws.evidence import where_it_waits
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.ledger import (
+    EXACT_SLACK_S,
     Ledger,
     Stretch,
     coverage,
@@ -78,6 +79,12 @@ def _loses_little(
     lost = lost_between(covered, last, first)
     # As audio, not as time: a burst in the outage is lost as one.
     outage = stream.pushed_by(after.ready.at + history.lag) - stream.pushed_by(began - history.lag)
+    if _was_sound(before):
+        # Nothing made it connect again but its own will, so it can see to it.
+        if lost <= EXACT_SLACK_S:
+            return passed()
+        expected = "nothing lost: the line was sound, and the plugin connected again by itself"
+        return broken(expected, f"{lost * 1000:.0f} ms lost", after.ready.at)
     if lost <= outage + LOSS_SLACK_S:
         return passed()
     expected = f"at most {secs(outage + LOSS_SLACK_S)} lost: the outage and {secs(LOSS_SLACK_S)}"
@@ -130,11 +137,17 @@ def _is_bounded(run: Run, stream: Stream, connection: Connection, fault: Record)
     return broken("the stream fails, or its memory stays bounded", observed, last.at)
 
 
+def _was_sound(session: Connection) -> bool:
+    broke = session.failure is not None or session.violation is not None
+    return not broke and session.deaf_fault is None and not session.of("injected")
+
+
 LAWS = (
     Law(
         "AUDIO-4",
         "should",
-        "Audio lost across a reconnect is at most what was pushed during the outage, and 0.5 s.",
+        "Audio lost across a reconnect is at most what was pushed during the outage, and 0.5 s; "
+        "none where the line was sound and the plugin connects again by itself.",
         "A reconnect of a tenth of a second that costs a sentence is no recovery.",
         "The ledger: pushed = delivered once + doubled + lost, in ms; what is lost between the "
         "last audio of one session and the first of the next, against the outage.",

@@ -9,14 +9,29 @@ from sttkit.laws.budget import budget_of
 from sttkit.laws.connections import Connection, Failure
 from sttkit.laws.evidence import where_it_waits
 from sttkit.laws.judging import count, overall, secs
-from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
-from sttkit.laws.streams import CLOSING_ACTIONS, Stream, text_of
+from sttkit.laws.model import (
+    Judgement,
+    Law,
+    Run,
+    broken,
+    inapplicable,
+    passed,
+    unclear,
+    unexercised,
+)
+from sttkit.laws.streams import CLOSING_ACTIONS, NEVER, Stream, text_of
 from sttkit.laws.words import lacking, quoted, words_of
 from sttkit.trace import Record
 
 _VOLATILE = re.compile(
     r"(^|[_\-.])(id|token|nonce|ts|timestamp)$|[a-z]Id$|^(session|request)", re.ASCII
 )
+
+
+_HEARD = frozenset({"no-close-reply"})
+"""Deaf by name, but all that there was to say had been said."""
+_APPLIES_S = 2.0
+"""So much audio after update_options() the new options apply, seconds."""
 
 
 def reconnects_repeat_the_configuration(run: Run) -> Judgement:
@@ -81,6 +96,51 @@ def _same(one: object, other: object) -> bool:
     return one == other or str(one).casefold() == str(other).casefold()
 
 
+def changed_options_apply(run: Run) -> Judgement:
+    updates = [(s, update) for s in run.history.streams for update in s.calls("update_options")]
+    if updates and not run.subject.updates:
+        return inapplicable("it is not known what an update of options leads to")
+    return overall(
+        (_apply(run, stream, update) for stream, update in updates),
+        otherwise="update_options() was not called",
+    )
+
+
+def _apply(run: Run, stream: Stream, update: Record) -> Judgement:
+    history, order = run.history, run.history.order(update)
+    if update.data["error"] is not None:
+        kind = update.data["error"].get("type")
+        return broken("update_options() may be called at any time", f"{kind} raised", update.at)
+    if not stream.input_open(order):
+        return passed()
+    wanted = dict(run.subject.updates)
+    position = stream.pushed_by(update.at) + _APPLIES_S
+    until = stream.pushed_at(position) + history.lag
+    for record in _configured(run, stream, order):
+        values = record.data.get("values") or {}
+        if record.at <= until and all(_same(values.get(k), v) for k, v in wanted.items()):
+            return passed()
+    if any(f.at <= until for f in stream.failures) or any(
+        r.data.get("deaf") for r in history.faults
+    ):
+        return unexercised("the line failed")
+    if until > stream.watch_end:
+        return unexercised(f"less than {secs(_APPLIES_S)} of audio followed update_options()")
+    said = ", ".join(f"{key}={value}" for key, value in wanted.items())
+    expected = f"{said} at the server within {secs(_APPLIES_S)} of audio, by message or reconnect"
+    return broken(expected, "the options of before", until)
+
+
+def _configured(run: Run, stream: Stream, order: int) -> list[Record]:
+    """What the server was told of a stream's configuration behind a place in the trace."""
+    return [
+        record
+        for connection in stream.connections
+        for record in connection.of("config")
+        if run.history.order(record) > order
+    ]
+
+
 def drops_after_the_end(stream: Stream) -> list[Failure]:
     """Failures between the end of input and the end of the stream."""
     return [f for f in stream.failures if stream.input_end_order < f.order < stream.over_order]
@@ -133,14 +193,26 @@ def missing_finals_are_told(run: Run) -> Judgement:
         (
             judged
             for stream in run.history.streams
-            if (drops := drops_after_the_end(stream))
-            and (judged := _is_told(run, stream, drops)) is not None
+            if (lost := _lost_after_the_end(run, stream)) is not None
+            and (judged := _is_told(run, stream, lost)) is not None
         ),
-        otherwise="no connection broke after the end of input",
+        otherwise="no connection broke, and no server fell silent, after the end of input",
     )
 
 
-def _is_told(run: Run, stream: Stream, drops: list[Failure]) -> Judgement | None:
+def _lost_after_the_end(run: Run, stream: Stream) -> int | None:
+    """Where in the trace the server was lost for a stream whose input had ended."""
+    drops = drops_after_the_end(stream)
+    if drops:
+        return drops[0].order
+    last = stream.current(stream.over_order)
+    if last is None or last.deaf_fault is None or last.deaf_fault.data["id"] in _HEARD:
+        return None
+    fault = run.history.order(last.deaf_fault)
+    return fault if fault < stream.over_order and stream.input_end_order < NEVER else None
+
+
+def _is_told(run: Run, stream: Stream, lost: int) -> Judgement | None:
     if not stream.places:
         return unclear("it is not known what was said on this stream")
     ended = stream.ended_by_itself
@@ -152,7 +224,7 @@ def _is_told(run: Run, stream: Stream, drops: list[Failure]) -> Judgement | None
     order = run.history.order
     if ended.data["how"] == "raised":
         return passed()
-    if any(order(r) > drops[0].order for r in stream.errors):
+    if any(order(r) > lost for r in stream.errors):
         return passed()
     return broken(
         "an exception or an error event", f"a normal end without {quoted(missing)}", ended.at
@@ -173,6 +245,7 @@ def _missing(stream: Stream) -> tuple[str, ...]:
     withheld = {
         word
         for c in stream.connections
+        if c.deaf_fault is None  # a stream may know that a server has fallen silent
         for r in c.of("withheld")
         if r.data.get("event") == "final"
         for word in words_of(text_of(r))
@@ -203,11 +276,21 @@ LAWS = (
     Law(
         "RETRY-14",
         "should",
-        "When the connection drops after end_input() and a final is missing for it, an error event "
-        "or an exception says so.",
+        "When the connection drops, or the server falls silent, after end_input() and a final is "
+        "missing for it, an error event or an exception says so.",
         "A transcript that lacks its last sentence and claims to be complete misleads whoever "
         "acts on it.",
         "Words that were pushed but came in no final, and what was said about it.",
         missing_finals_are_told,
+    ),
+    Law(
+        "RETRY-15",
+        "must",
+        "Options changed by update_options() apply to the audio that follows, by a message or by a "
+        "new session, and not only after the next failure; the call itself never raises.",
+        "A caller who changes language is heard in the old one until the line happens to break.",
+        "The configuration that the server is told within 2 s of audio after the call; what the "
+        "call raised, also when input had ended.",
+        changed_options_apply,
     ),
 )

@@ -66,6 +66,11 @@ class Stream(Records):
         """The call of ``stream()``, or the first thing known of it."""
         return self.first("stream") or self.records[0]
 
+    @property
+    def says_it_flushes(self) -> bool:
+        """Whether the plugin declares that flush() makes the provider finish a segment."""
+        return bool(self.opened.data.get("manual_flush"))
+
     @cached_property
     def pushes(self) -> tuple[Record, ...]:
         return self.of("push")

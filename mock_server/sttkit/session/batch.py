@@ -181,7 +181,8 @@ class BatchExchange:
         faults: dict[str, Fault],
     ) -> None:
         pcm, rate = recording
-        body = batch.write(final, round(len(pcm) / 2 / rate, 3), request)
+        seconds = round(len(pcm) / 2 / rate, 3)
+        body = batch.write(final, seconds, request)
         connection = self._connection
 
         def answer() -> None:
@@ -189,7 +190,10 @@ class BatchExchange:
                 connection.note("sent", event="final", text=final.text, batch=True)
                 self._answer(200, body)
 
-        if "batch-not-json" in faults:
+        if "batch-empty" in faults:
+            connection.note("withheld", event="final", text=final.text, batch=True)
+            self._answer(200, batch.write(_whole(()), seconds, request))
+        elif "batch-not-json" in faults:
             connection.note("withheld", event="final", text=final.text, batch=True)
             self._answer(200, b"<html><body>Welcome to the hotel network</body></html>")
         elif "batch-cut" in faults:

@@ -43,6 +43,8 @@ from sttkit.session.messages import malformed
 if TYPE_CHECKING:
     from sttkit.session.connection import Connection
 
+_EARLY = "early-message"
+"""The one fault at the greeting that comes before it."""
 _EDITS = frozenset({"drop", "duplicate", "reorder", "delay"})
 _NAMES: dict[type, str] = {
     Ready: "ready",
@@ -133,8 +135,9 @@ class Dialogue:
         if endings:  # they come instead of the greeting
             self._apply_all(endings)
             return
+        self._apply_all([fault for fault in faults if fault.id == _EARLY])
         self._say_message(Said(Ready()), faults)
-        self._apply_all(faults)
+        self._apply_all([fault for fault in faults if fault.id != _EARLY])
         self._become_ready()
 
     def _become_ready(self) -> None:
@@ -376,6 +379,8 @@ class Dialogue:
             elif fault.id == "provider-error":
                 self._say_failure(str(fault.param) or next(iter(self._dialect.errors)))
             else:
+                if fault.id == "unasked-end":
+                    self._say_message(self._ear.session_end(), [])
                 for message in malformed(fault.id, self._dialect, self._view):
                     if self._connection.send_message(message):
                         self._connection.note(

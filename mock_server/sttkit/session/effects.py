@@ -79,6 +79,7 @@ _EFFECTS: dict[str, Callable[[Connection, Fault], None]] = {
     "fin": lambda connection, fault: connection.finish(linger=LINGER_S),
     "half-close": lambda connection, fault: connection.finish(linger=None),
     "half-open": lambda connection, fault: connection.go_dark(),
+    "unasked-end": lambda connection, fault: connection.close(1000, ""),
     "no-close-reply": lambda connection, fault: connection.ignore_close(),
     "latency": _latency,
     "jitter": _jitter,

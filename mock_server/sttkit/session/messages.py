@@ -35,7 +35,7 @@ def malformed(fault_id: str, dialect: Dialect, view: View) -> list[Message]:
         return [_huge(dialect.unknown)]
     if fault_id == "nested":
         return ["[" * NESTING + "]" * NESTING]
-    if fault_id == "empty-transcript":
+    if fault_id in ("empty-transcript", "early-message"):
         return dialect.write(Final(""), view)
     return []
 

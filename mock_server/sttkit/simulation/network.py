@@ -113,16 +113,24 @@ class Listener:
 
 @dataclass(eq=False)
 class Endpoint:
-    """One side of a connection: what it sends into, what it hears from, and the addresses."""
+    """One side of a connection: what it sends into, what it hears from, and the addresses.
+
+    Attributes:
+        is_open: whether its socket was not closed yet.
+        is_leaving: whether it will be, come what may, as soon as a wait that has begun is over.
+    """
 
     out: Pipe
     heard: Pipe
     local: Address
     remote: Address
     connection: Connection
+    is_open: bool = True
+    is_leaving: bool = False
 
     def close(self) -> None:
         """This side's socket is closed."""
+        self.is_open = False
         self.connection.open_ends -= 1
         if not self.connection.open_ends:
             self.connection.network.connections.pop(self.connection.number, None)
@@ -322,6 +330,16 @@ class Network:
         if found is not None:
             self._listeners.pop((found.address, port), None)
             self._bound.discard((found.address, port))
+
+    def held(self, host: str, port: int) -> int:
+        """Connections to a port of a registered host that its clients hold, and will not let go."""
+        found = self.find(host)
+        address = (found.address, port) if found is not None else None
+        clients = (connection.client for connection in self.connections.values())
+        return sum(
+            client.is_open and not client.is_leaving and client.remote == address
+            for client in clients
+        )
 
     # --- connecting -----------------------------------------------------------------------
 

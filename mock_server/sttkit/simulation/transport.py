@@ -332,6 +332,7 @@ class SimulatedTransport(transports._FlowControlMixin):
             self._heard.reader = None
         elif SHUTDOWN_TIMEOUT_S is not None:
             self._timer = self._loop.call_later(SHUTDOWN_TIMEOUT_S, self._close_too_slow)
+            self.endpoint.is_leaving = True
         if not self._buffer:
             self._finish_closing()
 

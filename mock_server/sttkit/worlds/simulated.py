@@ -70,6 +70,10 @@ class SimulatedListener(LineKeeper):
         self._host.resolves, self._host.answers = lambda: True, lambda: Answer.ACCEPT
         await self.end_all()
 
+    def open_connections(self) -> int:
+        """Connections that the client still holds, whatever the server sees of their end."""
+        return self._network.held(self.place.host, self.place.port)
+
     def before_connect(self) -> None:
         """Nothing to prepare: the network itself asks `_answer` at each attempt."""
 

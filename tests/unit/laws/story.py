@@ -169,8 +169,9 @@ class Story:
         self.records.append(Record(self.now, "client", kind, None, self.name, data))
         return self
 
-    def stream(self) -> Story:
-        return self.client("stream")
+    def stream(self, *, flushes: bool = True) -> Story:
+        """``flushes``: whether the plugin says that it can be flushed."""
+        return self.client("stream", manual_flush=flushes)
 
     def talk(self, *, until: float, heard: bool | None = None) -> Story:
         """Push audio at real pace up to a position; sessions that are up hear it."""

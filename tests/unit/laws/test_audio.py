@@ -6,7 +6,7 @@ import pytest
 
 from sttkit.laws.model import Run, Verdict
 from tests.unit.laws.cases import Cases, judged
-from tests.unit.laws.story import OVER, Story, healthy, story
+from tests.unit.laws.story import OVER, Story, healthy, story, with_facts
 
 cases = Cases()
 
@@ -234,3 +234,49 @@ def the_new_session_breaks_at_once() -> Run:
 )
 def test_the_flaw_is_told_in_milliseconds(tell, observed):
     assert judged("AUDIO-1", tell()).observed == observed
+
+
+# --- AUDIO-7 --------------------------------------------------------------------------------
+
+
+def pressed() -> Story:
+    """A flush in the middle of an utterance."""
+    tale = story().stream().opened().talk(until=1.0).sent("interim", "hello")
+    return tale.later(0.01).call("flush")
+
+
+@cases.passes("AUDIO-7")
+def a_flush_is_asked_for() -> Run:
+    return pressed().later(0.02).control("flush").talk(until=3.0).run()
+
+
+@cases.fails("AUDIO-7")
+def a_flush_is_kept_from_the_server() -> Run:
+    return pressed().talk(until=3.0).run()
+
+
+@cases.fails("AUDIO-7")
+def a_flush_is_asked_for_too_late() -> Run:
+    return pressed().talk(until=2.6).control("flush").talk(until=3.0).run()
+
+
+@cases.skips("AUDIO-7")
+def a_flush_that_the_line_does_not_outlive() -> Run:
+    return pressed().talk(until=1.5).fault("reset").error().run()
+
+
+@cases.skips("AUDIO-7")
+def a_flush_with_nothing_to_finish() -> Run:
+    tale = story().stream().opened().talk(until=1.4).sent("final", "hello there")
+    return tale.later(0.01).call("flush").talk(until=3.0).run()
+
+
+@cases.exempts("AUDIO-7")
+def a_plugin_that_does_not_say_that_it_can_be_flushed() -> Run:
+    tale = story().stream(flushes=False).opened().talk(until=1.0).sent("interim", "hello")
+    return tale.call("flush").talk(until=3.0).run()
+
+
+@cases.exempts("AUDIO-7")
+def a_protocol_without_a_message_for_it() -> Run:
+    return pressed().talk(until=3.0).run(facts=with_facts(flush_message=False))

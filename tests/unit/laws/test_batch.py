@@ -53,6 +53,16 @@ def a_page_becomes_a_transcript() -> Run:
     return story().request(200, "batch-not-json").batch("<html>").run()
 
 
+@cases.passes("RETRY-11")
+def a_recording_of_nothing_is_an_empty_transcript() -> Run:
+    return story().request(200, "batch-empty").batch("").run()
+
+
+@cases.fails("RETRY-11")
+def a_recording_of_nothing_raises() -> Run:
+    return story().request(200, "batch-empty").batch(type="APIConnectionError").run()
+
+
 @cases.fails("RETRY-11")
 def a_page_raises_a_raw_error() -> Run:
     return story().request(200, "batch-not-json").batch(type="JSONDecodeError", api=False).run()

@@ -88,6 +88,23 @@ def a_server_that_says_goodbye_has_not_failed() -> Run:
 
 
 @cases.passes("RETRY-6")
+def a_server_that_ends_the_session_in_its_own_words_has_not_failed() -> Run:
+    return recovered(broken_by("unasked-end")).run()
+
+
+@cases.passes("RETRY-6")
+def a_message_before_the_greeting_is_overheard() -> Run:
+    tale = story().stream().attempt().answered().config(language="en").injected("early-message")
+    return tale.ready().talk(until=1.42).utterance(0).second().finished().run()
+
+
+@cases.fails("RETRY-6")
+def a_message_before_the_greeting_is_taken_for_a_failure() -> Run:
+    tale = story().stream().attempt().answered().config(language="en").injected("early-message")
+    return recovered(tale.left().error()).run()
+
+
+@cases.passes("RETRY-6")
 def new_options_lead_to_a_new_connection_anyway() -> Run:
     return recovered(broken_by("close=1011").call("update_options")).run()
 
@@ -245,6 +262,17 @@ def a_routine_close_raises() -> Run:
 @cases.fails("RETRY-9")
 def a_routine_close_just_ends_the_stream() -> Run:
     return broken_by("close=1000").ended().shut().run()
+
+
+@cases.passes("RETRY-9")
+def an_end_that_nobody_asked_for_is_followed_by_a_reconnect() -> Run:
+    return recovered(broken_by("unasked-end").sent("session_ended").closed(1000)).run()
+
+
+@cases.fails("RETRY-9")
+def an_end_that_nobody_asked_for_is_taken_for_the_end() -> Run:
+    tale = broken_by("unasked-end").sent("session_ended").closed(1000)
+    return tale.later(0.05).ended().shut().run()
 
 
 @cases.fails("RETRY-9")

@@ -59,6 +59,12 @@ def a_malformed_message_silences_what_follows() -> Run:
 
 
 @cases.fails("INPUT-1")
+def a_stream_that_a_message_made_deaf_says_so_only_at_the_end() -> Run:
+    tale = injected().talk(until=3.08).utterance(1, delivered=False).talk(until=3.38)
+    return tale.call("end_input").control("end").later(10).left().raised().shut().run()
+
+
+@cases.fails("INPUT-1")
 def a_malformed_message_leaves_the_stream_without_a_connection() -> Run:
     tale = injected().left().talk(until=18)
     return tale.call("end_input").later(32).shut().run()

@@ -144,9 +144,28 @@ def the_session_was_up_before_the_end() -> Run:
     return healthy().run()
 
 
-@cases.skips("CLOSE-12")
-def the_first_attempt_failed() -> Run:
+@cases.passes("CLOSE-12")
+def early_audio_outlives_an_attempt_that_failed() -> Run:
+    tale = at_once().refused().error().later(0.1).opened().heard(0.0, 3.38)
+    return tale.utterance(0).utterance(1).server_ends().ended().shut().run()
+
+
+@cases.fails("CLOSE-12")
+def early_audio_is_given_up_with_the_first_attempt() -> Run:
     return at_once().refused().raised().shut().run()
+
+
+@cases.skips("CLOSE-12")
+def all_attempts_failed() -> Run:
+    tale = at_once()
+    for _ in range(3):
+        tale.refused().error().later(0.3)
+    return tale.refused().raised().shut().run()
+
+
+@cases.skips("CLOSE-12")
+def the_first_attempt_failed_for_good() -> Run:
+    return at_once().rejected(401).raised(retryable=False).shut().run()
 
 
 @cases.skips("CLOSE-12")

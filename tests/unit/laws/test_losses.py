@@ -40,6 +40,22 @@ def two_seconds_before_the_outage_are_lost_with_it() -> Run:
     return tale.error().later(0.1).opened().talk(until=5.0).finished().run()
 
 
+def by_itself(*, lost: float) -> Story:
+    """The plugin changes over to another session on a sound line, and loses so much."""
+    tale = story().stream().opened().talk(until=1.0).left().opened()
+    return tale.talk(until=1.0 + lost, heard=False).talk(until=3.0)
+
+
+@cases.passes("AUDIO-4")
+def nothing_is_lost_by_changing_over() -> Run:
+    return by_itself(lost=0.0).finished().run()
+
+
+@cases.warns("AUDIO-4")
+def a_frame_is_lost_by_changing_over() -> Run:
+    return by_itself(lost=0.02).finished().run()
+
+
 @cases.skips("AUDIO-4")
 def there_is_but_one_session() -> Run:
     return healthy().run()

@@ -1,4 +1,4 @@
-"""RETRY-12 to RETRY-14: what a reconnect repeats, and drops after the end of input."""
+"""RETRY-12 to RETRY-15: what a reconnect repeats, drops after the end of input, new options."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from sttkit.laws.model import Run
 from tests.unit.laws.cases import Cases
-from tests.unit.laws.story import Story, healthy, since, story
+from tests.unit.laws.story import Story, an_error, healthy, since, story
 
 cases = Cases()
 UPDATED = since((1, 8, 9), updates=(("language", "fr"),))
@@ -85,6 +85,72 @@ def there_is_one_session() -> Run:
     return healthy().run()
 
 
+# --- RETRY-15 -------------------------------------------------------------------------------
+
+
+def updated() -> Story:
+    tale = story().stream().opened(language="en").talk(until=1.0).action("update-options")
+    return tale.call("update_options")
+
+
+@cases.passes("RETRY-15")
+def new_options_are_told_by_a_new_session() -> Run:
+    tale = updated().talk(until=1.1).left().opened(language="fr").talk(until=3.3)
+    return tale.run(subject=UPDATED)
+
+
+@cases.passes("RETRY-15")
+def new_options_are_told_by_a_message() -> Run:
+    tale = updated().later(0.02).control("config").config(language="fr").talk(until=3.3)
+    return tale.run(subject=UPDATED)
+
+
+@cases.fails("RETRY-15")
+def new_options_wait_for_the_line_to_break() -> Run:
+    tale = updated().talk(until=3.3).fault("reset").error().later(0.1).opened(language="fr")
+    return tale.talk(until=3.38).run(subject=UPDATED)
+
+
+@cases.fails("RETRY-15")
+def a_new_session_has_the_old_options() -> Run:
+    tale = updated().talk(until=1.1).left().opened(language="en").talk(until=3.3)
+    return tale.run(subject=UPDATED)
+
+
+@cases.skips("RETRY-15")
+def the_line_breaks_before_new_options_can_apply() -> Run:
+    tale = updated().talk(until=1.3).fault("reset").error().talk(until=3.3)
+    return tale.run(subject=UPDATED)
+
+
+@cases.skips("RETRY-15")
+def too_little_audio_follows_the_new_options() -> Run:
+    return updated().talk(until=2.0).call("end_input").later(0.1).run(subject=UPDATED)
+
+
+@cases.passes("RETRY-15")
+def options_may_be_changed_when_input_has_ended() -> Run:
+    tale = story().first().call("end_input").later(0.1).call("update_options")
+    return tale.server_ends().ended().shut().run(subject=UPDATED)
+
+
+@cases.fails("RETRY-15")
+def changing_an_option_when_input_has_ended_raises() -> Run:
+    tale = story().first().call("end_input").later(0.1)
+    tale.call("update_options", error=an_error(type="ChanClosed", api=False))
+    return tale.server_ends().ended().shut().run(subject=UPDATED)
+
+
+@cases.skips("RETRY-15")
+def no_option_is_changed() -> Run:
+    return healthy().run(subject=UPDATED)
+
+
+@cases.exempts("RETRY-15")
+def it_is_not_known_what_an_update_leads_to() -> Run:
+    return updated().talk(until=3.3).run()
+
+
 # --- RETRY-13 and RETRY-14 ------------------------------------------------------------------
 
 
@@ -145,6 +211,28 @@ def the_application_closes_the_stream_after_the_drop() -> Run:
 @cases.warns("RETRY-14")
 def a_final_is_missing_and_nobody_says_so() -> Run:
     return dropped().ended().shut().run()
+
+
+def fell_silent() -> Story:
+    """The server stalls when the second utterance is being said."""
+    tale = story().first().talk(until=2.0).fault("stall").talk(until=2.9)
+    return tale.call("end_input").control("end").withheld("final", "how are you").later(10)
+
+
+@cases.passes("RETRY-14")
+def a_server_that_fell_silent_is_told_of() -> Run:
+    return fell_silent().left().raised().shut().run()
+
+
+@cases.warns("RETRY-14")
+def a_server_that_fell_silent_passes_for_an_end() -> Run:
+    return fell_silent().left().ended().shut().run()
+
+
+@cases.skips("RETRY-14")
+def a_server_that_fell_silent_had_said_it_all() -> Run:
+    tale = story().first().second().call("end_input").control("end")
+    return tale.fault("mute-after-end", "after-end").later(10).left().ended().shut().run()
 
 
 @cases.skips("RETRY-14")

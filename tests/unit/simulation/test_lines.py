@@ -426,3 +426,21 @@ def test_models_that_make_no_sense_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"."):
             LineModel(**nonsense)
+
+
+@pytest.mark.parametrize(("sent", "held"), [(10, 0), (1000, 1)])
+def test_a_socket_that_waits_for_a_peer_who_reads_nothing_is_held(sent: int, held: int) -> None:
+    async def main(loop: SimulatedLoop) -> Any:
+        client, server, connection = await connected(loop)
+        connection.up.model = LineModel(window=100)
+        assert loop.network.held(HOST, 443) == 1
+        server.transport.pause_reading()
+        client.transport.write(bytes(sent))
+        client.transport.close()
+        await asyncio.sleep(60.0)
+        assert loop.network.held(HOST, 443) == held
+        client.transport.abort()
+        await asyncio.sleep(0.1)
+        assert loop.network.held(HOST, 443) == 0
+
+    run(main)
