@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import inspect
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -255,6 +260,18 @@ PLUGINS = {
     ),
 }
 every_plugin = pytest.mark.parametrize("name", PLUGINS)
+
+
+@pytest.fixture(autouse=True)
+def what_a_plugin_leaves_behind_ends_with_its_test() -> Iterator[None]:
+    """Tasks that outlive their loop complain when they are collected, at any time after."""
+    yield
+    left = [thing for thing in gc.get_objects() if isinstance(thing, asyncio.Task)]
+    for task in left:
+        coroutine = task.get_coro()
+        if not task.done() and task.get_loop().is_closed() and inspect.iscoroutine(coroutine):
+            with suppress(RuntimeError):  # it may want to call its loop
+                coroutine.close()
 
 
 def script_of(case: str) -> Script:
