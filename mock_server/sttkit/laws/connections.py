@@ -131,7 +131,7 @@ class Connection(Records):
         """
         posts = [r for r in self.of("request") if r.data.get("method") == "POST"]
         if posts and posts[0].data.get("step"):
-            return any(r.data.get("status", 400) < 400 for r in self.of("response"))
+            return any(r.data.get("status", 400) < 300 for r in self.of("response"))
         return bool(posts)
 
     @cached_property
