@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from sttkit.laws.model import Limits
+from sttkit.laws import judge
+from sttkit.laws.model import Limits, Verdict
 from sttkit.scripting.cases import parse_case
 from sttkit.scripting.model import Script
 from sttkit.targets import load_target
@@ -340,6 +341,13 @@ def test_a_whole_recording_is_recognised(name: str) -> None:
     played = simulate(name, "none@batch")
     (batch,) = (r for r in played.trace if r.kind == "batch")
     assert batch.data["text"] == " ".join(SAID)
+
+
+@pytest.mark.parametrize("case", ["http=503@connecting", "redirect@connecting"])
+def test_a_token_that_is_not_given_is_an_attempt_that_failed(case: str) -> None:
+    verdicts = judge(simulate("rtzr", case).run)
+    assert verdicts["RETRY-6"].verdict is Verdict.PASS
+    assert verdicts["AUDIO-1"].verdict is not Verdict.FAIL
 
 
 def test_streams_of_one_stt_share_a_pooled_connection_and_it_is_closed_with_the_stt() -> None:
