@@ -30,7 +30,7 @@ from sttkit.errors import UsageError
 from sttkit.proxy import relay
 from sttkit.proxy.heads import Upstream
 from sttkit.proxy.serving import Proxy
-from sttkit.server.fake import FakeServer
+from sttkit.server.fake import FakeServer, Listener
 from sttkit.trace import Trace
 from tests.support.talking import CLIENTS, KEY, Manners, Saw
 
@@ -75,6 +75,7 @@ def with_a_server(talk: Callable[[str], Awaitable[Any]], fault: str = "none@idle
         server = FakeServer(Trace(asyncio.get_running_loop().time))
         played = script(speech("hello there", "how are you"), faults.parse_placed(fault))
         listener = await server.listen(played, load_dialect("custom_stt"))
+        assert isinstance(listener, Listener)
         await listener.before_connect()
         try:
             return await talk(listener.place.ws)
@@ -158,7 +159,7 @@ def test_a_half_closed_line_passes_in_the_other_direction(tmp_path: Path) -> Non
 
 
 def test_a_reset_of_the_client_reaches_the_server(tmp_path: Path) -> None:
-    async def main() -> type[BaseException]:
+    async def main() -> BaseException:
         failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
 
         async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -178,9 +179,9 @@ def test_a_reset_of_the_client_reaches_the_server(tmp_path: Path) -> None:
             raw = writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
-            return type(await asyncio.wait_for(failed, 5))
+            return await asyncio.wait_for(failed, 5)
 
-    assert asyncio.run(main()) is ConnectionResetError
+    assert isinstance(asyncio.run(main()), ConnectionResetError)
 
 
 def test_a_server_that_stops_reading_holds_up_the_client(tmp_path: Path) -> None:
@@ -190,6 +191,7 @@ def test_a_server_that_stops_reading_holds_up_the_client(tmp_path: Path) -> None
         done = asyncio.Event()
 
         async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            assert isinstance(writer.transport, asyncio.Transport)
             writer.transport.pause_reading()
             await done.wait()
             writer.close()

@@ -1,8 +1,9 @@
-"""However a client's bytes are cut, what is passed on is all of them, rewritten in the same places."""
+"""However a client's bytes are cut, all of them are passed on, rewritten in the same places."""
 
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ def heard(pieces: list[bytes]) -> bytes:
 
 def cut(data: bytes, at: list[int]) -> list[bytes]:
     places = sorted({0, len(data), *(place % (len(data) + 1) for place in at)})
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(places)]
 
 
 @given(
