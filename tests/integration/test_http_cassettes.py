@@ -13,6 +13,7 @@ import pytest
 
 from sttkit import script, speech
 from sttkit.audio.synth import render
+from sttkit.cassette.model import Body
 from sttkit.deck.files import load_cassette
 from sttkit.dialects import load_dialect
 from sttkit.errors import UsageError
@@ -120,9 +121,8 @@ def test_modes_are_those_of_vcrpy(tmp_path: Path, mode: str, requests: int | Non
     path = tmp_path / "batch.jsonl"
 
     async def ask(base: str, query: str) -> int:
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"{base}/{query}") as answer:
-                return answer.status
+        async with aiohttp.ClientSession() as session, session.get(f"{base}/{query}") as answer:
+            return answer.status
 
     async def talk(base: str) -> None:
         with http_cassette(path, mode=mode):
@@ -218,7 +218,7 @@ def test_a_key_reaches_no_file_no_log_and_no_error(
     assert b"RIFF" not in written  # base64, and in there no key either
     (one,) = load_cassette(http_path(path)).interactions()
     cassette = load_cassette(http_path(path))
-    bodies = [cassette.data_of(entry) for entry in one.entries if hasattr(entry, "base64")]
+    bodies = [cassette.data_of(entry) for entry in one.entries if isinstance(entry, Body)]
     for text in (message, caplog.text, str(bodies)):
         assert KEY not in text
     assert KEY.encode() not in written

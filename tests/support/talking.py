@@ -20,7 +20,7 @@ from sttkit.cassette.reel import Playing
 from sttkit.cassette.tape import Tape
 from sttkit.dialects import load_dialect
 from sttkit.scripting.model import Script
-from sttkit.server.fake import TEST_HOST, FakeServer
+from sttkit.server.fake import TEST_HOST, FakeServer, Listener
 from sttkit.simulation import LineModel, simulated_loop
 from sttkit.targets.model import Place
 from sttkit.trace import Trace
@@ -189,6 +189,7 @@ def over_loopback(
     async def main() -> Talked:
         server = FakeServer(Trace(asyncio.get_running_loop().time))
         listener = await server.listen(script, load_dialect("custom_stt"), tape=tape)
+        assert isinstance(listener, Listener)
         place = Place(TEST_HOST, listener.place.port)
         with _resolving(listener), meanwhile():
             await listener.before_connect()

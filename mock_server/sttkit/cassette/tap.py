@@ -57,6 +57,11 @@ class Tap:
         """Whether the interaction has ended."""
         return self._is_over
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether both sides have sent close frames."""
+        return len(set(self._closed)) == 2
+
     def receive(self, side: Side, data: bytes, at_us: int) -> None:
         """Bytes passed, sent by ``side``."""
         if self._is_over:
@@ -80,7 +85,7 @@ class Tap:
             self._exchange.receive_end()
             self._answered(at_us)
         # Behind both close frames a FIN is what has to come.
-        if not self._is_over and len(set(self._closed)) < 2:
+        if not self._is_over and not self.is_closed:
             self._writer.fin(at_us, side)
 
     def ended(self, how: Transport, by: Side, at_us: int) -> None:
@@ -98,7 +103,7 @@ class Tap:
             self._end(at_us, "status" if self._is_upgrade else "answered", "server")
 
     def _ending(self, how: Transport, by: Side, at_us: int) -> tuple[How, Side]:
-        if how == "fin" and len(set(self._closed)) == 2:
+        if how == "fin" and self.is_closed:
             return "close", self._closed[0]
         is_answered = self._status is not None or (
             self._exchange is not None and self._exchange.is_begun

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from sttkit.cassette.format import MAX_ENTRIES, MAX_FILE_BYTES, dump, parse
 from sttkit.cassette.model import Cassette, Header
+from sttkit.cassette.raw import dialect_of
 from sttkit.cassette.vcr import import_vcr
 from sttkit.cassette.writing import CassetteWriter, Guard
 from sttkit.errors import UsageError
@@ -86,8 +87,9 @@ class Recording:
         """Begin a cassette, in place of what was there.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: it cannot be written, or its dialect does not exist.
         """
+        dialect_of(header.dialect, header.sample_rate)  # before there is a file
         try:
             lines = _create(path)
             return cls(path, lines, header, guard)

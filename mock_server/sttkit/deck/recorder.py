@@ -214,6 +214,11 @@ class ConnectionRecorder:
 
         recorder.guarded(begin)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether both sides have sent close frames, so that only the end is missing."""
+        return self._tap is not None and self._tap.is_closed
+
     def receive(self, side: Side, data: bytes) -> None:
         """Bytes passed, sent by ``side``."""
         recorder = self._recorder

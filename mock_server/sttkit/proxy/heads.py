@@ -146,7 +146,7 @@ class Requests:
             if end < 0:
                 if len(self._head) > MAX_HEAD_BYTES or not _may_be_request(self._head):
                     self.is_raw = True
-                    data = bytes(self._head)
+                    data = self.rest()
                     continue
                 return
             head, data = bytes(self._head[: end + 4]), bytes(self._head[end + 4 :])

@@ -4,7 +4,8 @@
 one side                  the other side sees
 ========================  ==================================================================
 RST                       RST, at once
-FIN                       FIN; the other direction goes on (TLS cannot: it is closed)
+FIN                       FIN; the other direction goes on (TLS cannot: it is closed), for as
+                          long as something comes from there
 is slow to read           is not read any further, until the first has caught up
 falls silent              silence
 is refused, has no name   RST at once: the proxy's own port had to accept first
@@ -28,6 +29,10 @@ from sttkit.server.shell import reset
 
 MAX_WAITING_BYTES = 65_536
 """What is taken from a client whose server has not accepted yet."""
+
+
+GIVEN_UP_S = 10.0
+"""A client that has sent FIN, and hears nothing for so long, has not just shut one direction."""
 
 
 class Relay:
@@ -60,6 +65,7 @@ class Relay:
         self._connecting: asyncio.Task[None] | None = None
         self._record: ConnectionRecorder | None = None
         self._first_shut: Side | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self._is_over = False
         self.client = _Leg(self, "client")
         self.server = _Leg(self, "server")
@@ -122,7 +128,9 @@ class Relay:
 
     def abort(self) -> None:
         """End at once, whatever the state: the proxy is being closed."""
-        self._is_over = True  # as seen by the recording it still goes on
+        if self._first_shut is not None or (self._record is not None and self._record.is_closed):
+            self._note_end("fin", self._first_shut or "client")
+        self._is_over = True  # else, as seen by the recording, it still goes on
         if self._connecting is not None:
             self._connecting.cancel()
         for leg in (self.client, self.server):
@@ -134,6 +142,8 @@ class Relay:
     def received(self, leg: _Leg, data: bytes) -> None:
         """Bytes came from one side."""
         if leg is self.server:
+            if self._patience is not None:
+                self._wait_for_server()
             self._pass(self.client, "server", data, data)
         elif self._record is None:
             self._waiting += data
@@ -154,9 +164,9 @@ class Relay:
     def shut(self, leg: _Leg) -> None:
         """FIN came from one side."""
         other = self._other(leg)
+        if leg is self.client:
+            self._wait_for_server()
         if self._record is None:
-            if self._connecting is not None:
-                self._connecting.cancel()  # the client has given up
             return
         if leg is self.client and (rest := self._requests.rest()):
             self._pass(self.server, "client", rest, rest)
@@ -170,6 +180,18 @@ class Relay:
                 other.transport.write_eof()
             else:
                 other.transport.close()
+
+    def _wait_for_server(self) -> None:
+        """The client has sent FIN: it may wait for more, or be gone."""
+        if self._patience is not None:
+            self._patience.cancel()
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(GIVEN_UP_S, self._give_up)
+
+    def _give_up(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._finish("client")
 
     def lost(self, leg: _Leg, error: Exception | None) -> None:
         """One of the two connections is gone."""
@@ -190,6 +212,8 @@ class Relay:
     def _end_if_gone(self) -> None:
         legs = (self.client, self.server)
         if self._connecting is None and all(leg.transport is None for leg in legs):
+            if self._patience is not None:
+                self._patience.cancel()
             self._on_end(self)
 
     def _finish(self, by: Side) -> None:

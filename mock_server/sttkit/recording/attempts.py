@@ -19,7 +19,7 @@ from sttkit.deck.recorder import Recorder
 Later = Callable[[float, Callable[[], None]], object]
 """Calls something back after so many seconds."""
 AGAIN_S = 0.02
-"""Who dials an address of several again within this time, when all have failed, has not given up."""
+"""Who dials one of several addresses again so soon, when all have failed, has not given up."""
 
 
 @dataclass(eq=False)

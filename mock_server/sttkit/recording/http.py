@@ -74,6 +74,7 @@ def http_cassette(
         raise unknown_name("record mode", mode, MODES)
     try:
         import vcr
+        from vcr.record_mode import RecordMode
     except ImportError:
         raise UsageError("VCR.py is not installed", hint="pip install 'sttkit[vcr]'") from None
     where = http_path(path)
@@ -91,7 +92,7 @@ def http_cassette(
     elif mode == "none":
         raise UsageError("no such cassette", where=str(where), hint="record it: mode='once'")
     maker = vcr.VCR(
-        record_mode=mode,
+        record_mode=RecordMode(mode),
         match_on=MATCHED,
         before_record_request=cleaner.request,
         before_record_response=cleaner.response,
