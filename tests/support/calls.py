@@ -1,4 +1,4 @@
-"""A gRPC client and the server's state machine, joined by hand: no sockets, no grpcio, no real time.
+"""A gRPC client and the state machine, joined by hand: no sockets, no grpcio, no real time.
 
 call = Call("nvidia", faults.close(1011, at="after-final"))
 call.speak([0.02])

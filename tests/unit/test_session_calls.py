@@ -22,8 +22,8 @@ from sttkit.session.envelope import (
     trailers_frame,
 )
 from tests.property.test_dialect_sessions import utterances
-from tests.support.calls import OVER_GRPC, Call
 from tests.support.caller import SAID
+from tests.support.calls import OVER_GRPC, Call
 
 every_dialect = pytest.mark.parametrize("dialect", OVER_GRPC)
 
