@@ -61,7 +61,7 @@ class Tongue:
     config: str | None = None
     header: bytes = b""
     flush: str = ""
-    end: str = ""
+    end: Message = ""
     keepalive: str = ""
     rate: int = 16000
     wrap: Callable[[bytes], Message] = lambda pcm: pcm
@@ -101,6 +101,11 @@ def _in_base64(form: str) -> Callable[[bytes], Message]:
     return lambda pcm: form.replace("AUDIO", base64.b64encode(pcm).decode())
 
 
+def _usp(pcm: bytes) -> Message:
+    head = b"Path:audio\r\nX-RequestId:turn-1\r\nX-StreamId:1\r\n"
+    return len(head).to_bytes(2, "big") + head + pcm
+
+
 ALL_TONGUES = {
     **TONGUES,
     "inworld": Tongue(
@@ -130,6 +135,12 @@ ALL_TONGUES = {
         config='{"whisper_params":{"audio_language":"auto"}}',
         flush='{"type":"input_audio_buffer.commit"}',
         wrap=_in_base64('{"type":"input_audio_buffer.append","audio":"AUDIO"}'),
+    ),
+    "azure": Tongue(
+        "/speech/recognition/conversation/cognitiveservices/v1?language=en-US",
+        config='Path:speech.context\r\nX-RequestId:turn-1\r\n\r\n{"audio":{"streams":{"1":null}}}',
+        end=_usp(b""),
+        wrap=_usp,
     ),
     "meta": Tongue(
         "/v1/asr/realtime",

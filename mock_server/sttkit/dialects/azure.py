@@ -157,6 +157,7 @@ DIALECT: Dialect = from_tables(
     facts=Facts(
         greeting="never",
         flush_message=False,
+        signals_start=False,  # not each of them
         usage="client-audio",
         idle_limit=300.0,
         idle_close=(1000, "Exceeded maximum websocket connection idle duration(> 300000ms)"),

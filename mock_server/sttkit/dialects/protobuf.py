@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from sttkit.dialects.model import Message
 
 Schema = Mapping[str, "Field"]
@@ -149,7 +151,8 @@ def _decoded(field: Field, raw: int | bytes) -> object:
     if isinstance(raw, int):
         return bool(raw) if field.kind == "bool" else raw
     if field.kind == "float":
-        return round(struct.unpack("<f", raw)[0], 6)  # as near as it was meant
+        # The shortest number that is this one in four bytes: what was meant.
+        return float(str(np.frombuffer(raw, "<f4")[0]))
     if field.kind == "text":
         return raw.decode()
     if field.kind == "bytes":

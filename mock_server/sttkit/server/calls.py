@@ -134,6 +134,9 @@ async def _read(context: Any, shell: Shell, transport: _CallTransport, eof: obje
         if transport.is_closing():
             return
         if message is eof:
+            # A client that leaves half-closes and cancels in one breath; over a network the server
+            # meets both together, and does not answer the first.
+            await asyncio.sleep(_WAY_BACK_S)
             shell.eof_received()
             return
         shell.data_received(message_frame(message))
