@@ -33,13 +33,19 @@ from sttkit.targets.model import Context
 __all__ = ["STT", "Stream"]
 
 
+def _capabilities() -> stt.STTCapabilities:
+    said = stt.STTCapabilities(streaming=True, interim_results=True)
+    said.manual_flush = True  # older releases take no such argument, and mind no attribute
+    return said
+
+
 class STT(stt.STT[Any]):
     """Built from a target's context; ``stream_class`` lets a broken variant put in its own."""
 
     stream_class: type[Stream] = Stream
 
     def __init__(self, context: Context) -> None:
-        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
+        super().__init__(capabilities=_capabilities())
         self.setting = context
         self.options: dict[str, object] = {"language": "en"}
         self.streams = weakref.WeakSet[Stream]()
@@ -55,7 +61,7 @@ class STT(stt.STT[Any]):
         return stream
 
     def update_options(self, *, language: str) -> None:
-        """For new streams at once, and for those that are open from their next session on."""
+        """For new streams, and for the audio that is pushed from here on to those that are open."""
         self.options["language"] = language
         for stream in self.streams:
             stream.options["language"] = language

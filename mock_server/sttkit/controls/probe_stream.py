@@ -74,6 +74,8 @@ class Stream(stt.RecognizeStream):
         self._start_implied = False
         self._unreported = 0.0
         self._not_before = 0.0
+        self._elapsed = 0.0
+        self._held: rtc.AudioFrame | None = None
         self._begin_session()
 
     def _begin_session(self) -> None:
@@ -86,10 +88,16 @@ class Stream(stt.RecognizeStream):
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + ATTEMPT_SHARE * self._conn_options.timeout
+        began, self._elapsed = loop.time(), 0.0
+        deadline = began + ATTEMPT_SHARE * self._conn_options.timeout
         try:
             await asyncio.sleep(max(0.0, self._not_before - loop.time()))
             await self._session(await self._dial(deadline), deadline)
+            while self._held is not None:
+                self._settle()
+                self._elapsed = loop.time() - began
+                deadline = loop.time() + ATTEMPT_SHARE * self._conn_options.timeout
+                await self._session(await self._dial(deadline), deadline)
         except APIError as error:
             self._broken(error)
             if self.setting.http_session.closed:
@@ -101,7 +109,7 @@ class Stream(stt.RecognizeStream):
 
     def _broken(self, error: APIError) -> None:
         """The line broke: close what is open, and say whether another attempt makes sense."""
-        if self._input_ch.closed and self._input_ch.empty():
+        if self._input_ch.closed and self._input_ch.empty() and self._held is None:
             error.retryable = False  # another session would have nothing to transcribe
         self._settle()
 
@@ -218,14 +226,25 @@ class Stream(stt.RecognizeStream):
     # -- to the server -------------------------------------------------------------------------
 
     async def _feed(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            await self._send_frame(ws, held)
         async for item in self._input_ch:
             if isinstance(item, rtc.AudioFrame):
-                await self._send_audio(ws, wire.mono(item.data.tobytes(), item.num_channels))
-                self._count(item.duration)
+                if self.options != self._session_options:
+                    self._held = item  # for another session, which has the new options
+                    break
+                await self._send_frame(ws, item)
             else:
                 await self._send_flush(ws)
         self._session_end_sent = True
         await self._send(ws, wire.END)
+
+    async def _send_frame(
+        self, ws: aiohttp.ClientWebSocketResponse[bool], frame: rtc.AudioFrame
+    ) -> None:
+        await self._send_audio(ws, wire.mono(frame.data.tobytes(), frame.num_channels))
+        self._count(frame.duration)
 
     async def _send_audio(self, ws: aiohttp.ClientWebSocketResponse[bool], pcm: bytes) -> None:
         await self._send(ws, pcm)
@@ -334,7 +353,7 @@ class Stream(stt.RecognizeStream):
 
     def _data(self, message: dict[str, Any], text: str) -> stt.SpeechData:
         # The server's times start over with each session; releases before 1.3.9 have no offset.
-        offset: float = getattr(self, "start_time_offset", 0.0)
+        offset: float = getattr(self, "start_time_offset", 0.0) + self._elapsed
         start = wire.number(message.get("start"))
         named = message.get("language")
         language = named if isinstance(named, str) and named else self._session_options["language"]
