@@ -19,7 +19,7 @@ from sttkit.dialects import load_dialect
 from sttkit.engine import seats as seats_module
 from sttkit.engine.seats import Seats
 from sttkit.errors import TargetError
-from sttkit.server.fake import FakeServer, Listener
+from sttkit.server.fake import AnyListener, FakeServer
 from sttkit.session.engine import Answer, Begin, End, EngineLimits, Hear
 from sttkit.trace import Trace
 from tests.support.made_up import RATE, Model, broken_model, said, silence
@@ -39,7 +39,7 @@ async def seated(count: int = 1, *, limits: EngineLimits | None = None) -> Async
 
 
 @contextlib.asynccontextmanager
-async def serving(seats: Seats) -> AsyncIterator[Listener]:
+async def serving(seats: Seats) -> AsyncIterator[AnyListener]:
     server = FakeServer(Trace(asyncio.get_running_loop().time))
     try:
         yield await server.listen(script(), load_dialect("custom_stt"), engine=seats)
@@ -67,14 +67,14 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def client(listener: Listener, config: str = CONFIG) -> AsyncIterator[Client]:
+async def client(listener: AnyListener, config: str = CONFIG) -> AsyncIterator[Client]:
     async with aiohttp.ClientSession() as session:
         async with session.ws_connect(listener.place.ws + "/ws/transcribe") as ws:
             await ws.send_str(config)
             yield Client(ws)
 
 
-async def recognize(listener: Listener, pcm: bytes) -> tuple[int, dict[str, object]]:
+async def recognize(listener: AnyListener, pcm: bytes) -> tuple[int, dict[str, object]]:
     form = aiohttp.FormData()
     form.add_field("file", wav_of(pcm), filename="a.wav")
     async with aiohttp.ClientSession() as session:
@@ -210,7 +210,7 @@ async def test_nothing_is_left_of_the_processes() -> None:
 
 
 @contextlib.asynccontextmanager
-async def plugged(listener: Listener, sample_rate: int = RATE) -> AsyncIterator[custom_stt.STT]:
+async def plugged(listener: AnyListener, sample_rate: int = RATE) -> AsyncIterator[custom_stt.STT]:
     async with aiohttp.ClientSession() as session:
         plugin = custom_stt.STT(listener.place.http, http_session=session, sample_rate=sample_rate)
         try:

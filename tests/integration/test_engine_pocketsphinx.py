@@ -26,7 +26,7 @@ from sttkit.engine import sphinx
 from sttkit.engine.seats import Seats
 from sttkit.events import Final, Interim, ServerEvent
 from sttkit.scripting.yaml import load_script
-from sttkit.server.fake import FakeServer, Listener
+from sttkit.server.fake import AnyListener, FakeServer
 from sttkit.trace import Trace
 from tests.support.audio import chunks
 from tests.support.network import until
@@ -147,7 +147,7 @@ def test_a_flush_in_the_middle_of_a_word_gives_what_there_is(model: sphinx.Sphin
 
 
 @contextlib.asynccontextmanager
-async def plugged(sample_rate: int = RATE) -> AsyncIterator[tuple[custom_stt.STT, Listener]]:
+async def plugged(sample_rate: int = RATE) -> AsyncIterator[tuple[custom_stt.STT, AnyListener]]:
     seats = Seats(sphinx.Sphinx, 1, language=sphinx.LANGUAGE)
     server = FakeServer(Trace(asyncio.get_running_loop().time))
     try:

@@ -34,9 +34,11 @@ async def talk_with_aiohttp(place: Place) -> tuple[list[str | bytes], int | None
     async with aiohttp.ClientSession() as session:
         async with session.ws_connect(place.ws, headers=dict(tongue.headers)) as ws:
             if tongue.config:
+                assert isinstance(tongue.config, str)
                 await ws.send_str(tongue.config)
             for at in range(0, len(place.pcm), FRAME_BYTES):
                 await ws.send_bytes(place.pcm[at : at + FRAME_BYTES])
+            assert isinstance(tongue.end, str)
             await ws.send_str(tongue.end)
             messages = [message.data async for message in ws]
             return messages, ws.close_code

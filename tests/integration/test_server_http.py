@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import numpy as np
@@ -23,7 +24,7 @@ from tests.support.network import Place, served, until, wav_of
 TEXT = " ".join(SAID)
 
 
-async def transcribe(place: Place, body: bytes, path: str = "/transcribe") -> tuple[int, object]:
+async def transcribe(place: Place, body: bytes, path: str = "/transcribe") -> tuple[int, Any]:
     form = aiohttp.FormData()
     form.add_field("file", body, filename="a.wav", content_type="audio/wav")
     async with aiohttp.ClientSession() as session:

@@ -71,6 +71,7 @@ async def served(
     trace = Trace(asyncio.get_running_loop().time, secrets=("secret",))
     server = FakeServer(trace, ssl_context=ssl_context)
     listener = await server.listen(played or script(talk, *placed), load_dialect(dialect))
+    assert isinstance(listener, Listener)
     try:
         yield Place(server, listener, talk, dialect)
     finally:

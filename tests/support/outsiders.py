@@ -19,7 +19,7 @@ BLOCK_S = 2.5
 class Descriptor(custom_stt.STT):
     """Watches a pipe of its own."""
 
-    def stream(self, **options: Any) -> stt.RecognizeStream:
+    def stream(self, **options: Any) -> custom_stt.SpeechStream:
         reading, writing = os.pipe()
         try:
             asyncio.get_running_loop().add_reader(reading, print)
@@ -32,7 +32,7 @@ class Descriptor(custom_stt.STT):
 class Thread(custom_stt.STT):
     """Has a thread of its own, which calls back."""
 
-    def stream(self, **options: Any) -> stt.RecognizeStream:
+    def stream(self, **options: Any) -> custom_stt.SpeechStream:
         loop = asyncio.get_running_loop()
 
         def report() -> None:
@@ -47,7 +47,7 @@ class Thread(custom_stt.STT):
 class Blocking(custom_stt.STT):
     """Waits, in real time, for something that is not simulated."""
 
-    def stream(self, **options: Any) -> stt.RecognizeStream:
+    def stream(self, **options: Any) -> custom_stt.SpeechStream:
         threading.Event().wait(BLOCK_S)
         return super().stream(**options)
 

@@ -12,7 +12,7 @@ from sttkit.cli.serve import START_OVER_S, Served, add_listening, serve_until_st
 
 if TYPE_CHECKING:
     from sttkit.cassette.tape import Attempts, Timing
-    from sttkit.server.fake import Listener
+    from sttkit.server.fake import AnyListener
 
 
 def add_to(commands: Commands) -> None:
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     allow = arguments.allow_unplayed or arguments.until is not None or bool(faults)
     failed = False
 
-    def on_round(listener: Listener) -> bool:
+    def on_round(listener: AnyListener) -> bool:
         nonlocal failed
         playing = listener.line.playing
         assert playing is not None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sttkit.dialects.model import Dialect
     from sttkit.engine.seats import Seats
     from sttkit.scripting.model import Script
-    from sttkit.server.fake import Listener
+    from sttkit.server.fake import AnyListener
     from sttkit.targets.model import Place
     from sttkit.trace import Record, Trace
 
@@ -115,7 +115,7 @@ class Served:
     dialect: Dialect
     engine: Seats | None = None
     tape: Tape | None = None
-    on_round: Callable[[Listener], bool] = lambda listener: True
+    on_round: Callable[[AnyListener], bool] = lambda listener: True
 
 
 def serve_until_stopped(arguments: argparse.Namespace, served: Served) -> None:
@@ -262,10 +262,10 @@ class Journal:
 
 
 async def _start_over_when_idle(
-    listener: Listener,
+    listener: AnyListener,
     journal: Journal,
     stopped: asyncio.Event,
-    on_round: Callable[[Listener], bool],
+    on_round: Callable[[AnyListener], bool],
 ) -> None:
     from sttkit.trace import Trace
 

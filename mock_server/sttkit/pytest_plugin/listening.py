@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sttkit.cassette.tape import Tape
     from sttkit.dialects.model import Dialect
     from sttkit.scripting.model import Script
-    from sttkit.server.fake import FakeServer, Listener
+    from sttkit.server.fake import AnyListener, FakeServer
     from sttkit.targets.model import Place
     from sttkit.trace import Trace
     from sttkit.worlds.simulated import SimulatedListener
@@ -99,7 +99,7 @@ class Listening:
         if self._server is not None:
             raise UsageError("this server listens already", expected="a new listening() each time")
         trace = Trace(asyncio.get_running_loop().time)
-        listener: Listener | SimulatedListener
+        listener: AnyListener | SimulatedListener
         if world_of_running_loop() == "simulated":
             from sttkit.worlds.simulated import listen
 

@@ -115,6 +115,10 @@ class Listener(LineKeeper):
         self._server = await loop.create_server(self.accept, sock=sock, ssl=self._ssl, backlog=512)
 
 
+AnyListener = Listener | CallListener
+"""What a server listens with: for WebSocket and HTTP, or for gRPC calls."""
+
+
 class FakeServer:
     """Listeners that write into one trace.
 
@@ -126,7 +130,7 @@ class FakeServer:
     def __init__(self, trace: Trace, *, ssl_context: ssl.SSLContext | None = None) -> None:
         self.trace = trace
         self._ssl = ssl_context
-        self._listeners: list[Listener | CallListener] = []
+        self._listeners: list[AnyListener] = []
 
     async def listen(
         self,
@@ -138,7 +142,7 @@ class FakeServer:
         tape: Tape | None = None,
         host: str = LOOPBACK,
         port: int = 0,
-    ) -> Listener | CallListener:
+    ) -> AnyListener:
         """A new listener that plays ``script``.
 
         ``tracks`` is what may be said, by name of the stream (default: the script's speech as
@@ -159,7 +163,7 @@ class FakeServer:
             tape,
         )
         attend = engine.attend if engine is not None else None
-        listener: Listener | CallListener
+        listener: AnyListener
         if dialect.carrier == "grpc":
             if self._ssl is not None or tape is not None:
                 what = "TLS" if self._ssl is not None else "a recording"

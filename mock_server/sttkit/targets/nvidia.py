@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 def _build(context: Context) -> stt.STT[str]:
     from livekit.plugins.nvidia import STT
 
-    return STT(
+    made: stt.STT[str] = STT(
         server=f"{context.place.host}:{context.place.port}",
         use_ssl=context.place.tls,
         api_key=context.api_key,
     )
+    return made
 
 
 TARGET = Target(
