@@ -67,8 +67,9 @@ def _expected(run: Run, stream: Stream, sessions: list[Connection]) -> tuple[flo
     """Usage by the declared way of counting, at least and at most, seconds."""
     heard = [sum(span.duration for span in c.heard) for c in sessions]
     if run.facts.usage == "client-audio":
-        # A client counts what it sent, also into a line that had already failed.
-        return sum(heard), max(sum(heard), stream.pushed_end)
+        # A client counts what it sent, also into a line that had already failed; what it sends
+        # again, after a drop say, it may count once.
+        return min(sum(heard), stream.pushed_end), max(sum(heard), stream.pushed_end)
     if run.facts.usage == "connection-lifetime":
         low = high = 0.0
         ended = stream.ended.at if stream.ended is not None else run.history.end

@@ -58,6 +58,26 @@ def a_client_counts_what_it_sent_into_a_dead_line() -> Run:
     return tale.later(0.05).ended().shut().run()
 
 
+def sent_again(usage: float) -> Run:
+    tale = story().stream().opened().push(0.0, OVER).heard(0.0, OVER).heard(0.0, OVER)
+    return tale.finished(usage=usage).run()
+
+
+@cases.passes("USAGE-1")
+def what_is_sent_again_may_be_counted_once() -> Run:
+    return sent_again(OVER)
+
+
+@cases.passes("USAGE-1")
+def what_is_sent_again_may_be_counted_twice() -> Run:
+    return sent_again(2 * OVER)
+
+
+@cases.fails("USAGE-1")
+def what_is_sent_again_is_not_counted_less_than_once() -> Run:
+    return sent_again(OVER - 1.5)
+
+
 @cases.passes("USAGE-1")
 def the_lifetime_of_the_connection_is_counted() -> Run:
     return story().first().second().later(5).finished(usage=8.4).run(facts=LIFETIME)
