@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sttkit import speech
+from sttkit import faults, speech
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Message, Opening, Refusal, Request, View
 from sttkit.events import (
@@ -184,6 +184,15 @@ def test_meta_tells_a_turns_end_before_its_text_and_how_much_it_has_heard() -> N
     assert load_dialect("meta").explain(json.dumps(progress)) == Usage(1.25)
     assert load_dialect("meta").explain('{"sessionId":"s"}') == Ready()
     assert load_dialect("meta").explain("{}") is None
+
+
+def test_noise_that_meta_says_a_turn_of_takes_no_id_from_the_speech_behind_it() -> None:
+    stage = Stage(faults.empty_transcript(at="idle"), said=speech("hello"), dialect="meta")
+    caller = stage.call()
+    caller.speak(until=1.6)
+    told = [json.loads(message) for message in caller.messages]
+    turns = [(m["turnId"], m["transcript"]) for m in told if m.get("type") == "speechComplete"]
+    assert turns == [("turn-0", ""), ("turn-1", "hello")]
 
 
 # --- nabrah -------------------------------------------------------------------------------------

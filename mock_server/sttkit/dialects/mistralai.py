@@ -154,7 +154,6 @@ DIALECT = from_tables(
         signals_end=False,
         late_transcripts=True,  # they follow the flush, and so the end that led to it
         endpointing=False,
-        names_language=True,
         usage="server-reported",
         bad_message="invalid",
     ),

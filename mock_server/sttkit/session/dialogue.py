@@ -381,12 +381,19 @@ class Dialogue:
             else:
                 if fault.id == "unasked-end":
                     self._say_message(self._ear.session_end(), [])
-                for message in malformed(fault.id, self._dialect, self._view):
+                for message in malformed(fault.id, self._dialect, self._view_of(fault)):
                     if self._connection.send_message(message):
                         self._connection.note(
                             "injected", what=fault.id, text=str(message[:80]), size=len(message)
                         )
                 self._connection.apply(fault)
+
+    def _view_of(self, fault: Fault) -> View:
+        """What a fault's messages are written with: noise is an utterance of its own."""
+        if fault.id != "empty-transcript":
+            return self._view
+        self._utterances += 1
+        return replace(self._view, utterance=self._utterances - 1)
 
     # --- idleness -------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from sttkit.dialects.model import Dialect, Message, View
-from sttkit.events import Final, Interim
+from sttkit.events import Final, Interim, SpeechEnded, SpeechStarted
 
 HUGE_BYTES = 1 << 20
 NESTING = 100_000
@@ -36,7 +36,10 @@ def malformed(fault_id: str, dialect: Dialect, view: View) -> list[Message]:
     if fault_id == "nested":
         return ["[" * NESTING + "]" * NESTING]
     if fault_id in ("empty-transcript", "early-message"):
-        return dialect.write(Final(""), view)
+        # Where finals follow the end of their utterance, one of an utterance without is unheard of.
+        marks = (SpeechStarted(), SpeechEnded()) if dialect.facts.late_transcripts else ()
+        noise = (*marks, Final(""))
+        return [message for event in noise for message in dialect.write(event, view)]
     return []
 
 
