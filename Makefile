@@ -28,7 +28,7 @@ ENGINE := $(VENV)/.ready-engine-$(PYTHON_VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test twice check style types floors format bench mutants soak scoreboard providers speech \
+.PHONY: help demo test twice check style types floors format bench mutants soak scoreboard providers speech cassettes \
 	install constraints clean
 
 help: ## list the targets
@@ -77,6 +77,10 @@ providers: $(READY) ## judge every official plugin by the most telling cases
 speech: $(ENGINE) ## make cassettes/speech anew (needs espeak-ng: apt-get install espeak-ng)
 	$(BIN)/python tools/make_speech.py
 	git diff --stat -- cassettes/speech
+
+cassettes: $(ENGINE) ## record the library of cassettes anew, and show what they say otherwise
+	$(BIN)/python tools/record_library.py
+	git diff --stat -- cassettes
 
 soak: $(READY) ## SOAK made-up scripts on the reference plugin, without one false alarm
 	$(BIN)/sttkit check custom_stt --case none@idle --examples $(SOAK) --seed $(SOAK_SEED)

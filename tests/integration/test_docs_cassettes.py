@@ -7,18 +7,23 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from sttkit.cli import main
+from sttkit.deck.files import load_cassette
+from sttkit.simulation import simulated_loop
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/cassettes.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 EXAMPLE = ROOT / "examples/two_utterances.jsonl"
 
 
 def test_the_tests_shown_pass(tmp_path: Path) -> None:
-    (block,) = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+    (block,) = [block for block in BLOCKS if "stt_cassette" in block]
     (tmp_path / "test_shown.py").write_text(block, encoding="utf-8")
     shutil.copy(EXAMPLE, tmp_path)
     done = subprocess.run(
@@ -30,6 +35,22 @@ def test_the_tests_shown_pass(tmp_path: Path) -> None:
         check=False,
     )
     assert "2 passed" in done.stdout, done.stdout
+
+
+def test_the_recording_shown_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = [block for block in BLOCKS if "import recording" in block]
+    shown: dict[str, Any] = {}
+    exec(compile(block, "docs/cassettes.md", "exec"), shown)
+    monkeypatch.chdir(tmp_path)
+    loop = simulated_loop()
+    loop.network.add_host("api.example.com")  # and nobody listens there
+    monkeypatch.setattr(shown["asyncio"], "run", loop.run_until_complete)
+    with pytest.raises(aiohttp.ClientConnectorError):
+        shown["record"]()
+    loop.close()
+    (one,) = load_cassette(tmp_path / "outage.jsonl").interactions()
+    assert one.end is not None
+    assert one.end.how == "refused"
 
 
 def test_every_command_shown_exists_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ COMMANDS = [
     for line in re.findall(r"^\$ (sttkit .*)$", README, flags=re.MULTILINE)
 ]
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-SERVING = {"serve", "replay"}
+SERVING = {"serve", "replay", "record"}
 BROKEN = {"deepgram"}
 """Released plugins with findings: a check of them says so."""
 

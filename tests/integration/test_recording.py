@@ -241,9 +241,10 @@ def test_a_secret_that_cannot_be_removed_ends_the_recording_and_not_the_client(
 
     async def talk(listener: Listener) -> str:
         async with aiohttp.ClientSession() as session:
-            ws = await session.ws_connect(listener.place.ws + f"/ws/transcribe?{hidden}=1")
-            await ws.send_json({"type": "config", "sample_rate": 16000})
-            return str((await ws.receive_json())["type"])
+            url = listener.place.ws + f"/ws/transcribe?{hidden}=1"
+            async with session.ws_connect(url) as ws:
+                await ws.send_json({"type": "config", "sample_rate": 16000})
+                return str((await ws.receive_json())["type"])
 
     async def recorded(listener: Listener) -> str:
         with pytest.raises(UsageError, match="a secret would be written") as told:

@@ -47,6 +47,7 @@ def guarded_sockets(objects: Objection) -> Iterator[None]:
         def connect(self: socket.socket, address: Any) -> Any:
             objection = objects(self, address)
             if objection is not None:
+                self.close()  # who opened it does so on an OSError only
                 raise objection
             return real[name](self, address)
 
