@@ -62,7 +62,7 @@ def captured(trace: Trace) -> Iterator[None]:
 def _set_levels(levels: Mapping[logging.Logger, int]) -> None:
     for logger, level in levels.items():
         logger.level = level
-    # Once: setLevel() has all loggers forget what they had worked out, which is all it does besides.
+    # Once: each setLevel() has all loggers forget what they had worked out.
     logging.root.setLevel(logging.root.level)
 
 
