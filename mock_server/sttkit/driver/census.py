@@ -10,6 +10,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,13 @@ async def take(
         await asyncio.sleep(0)
     gc.collect()  # finalizers report to the loop what was never closed or retrieved
     deadline = loop.time() + SETTLE_S  # not before: collecting may take as long
+    waited = False
     # Nobody tells when a loop has come to rest, so it has to be asked again and again.
-    while not _at_rest(open_connections(), port, before) and loop.time() < deadline:  # noqa: ASYNC110
+    while not _at_rest(open_connections(), port, before) and loop.time() < deadline:
         await asyncio.sleep(_POLL_S)
-    gc.collect()
+        waited = True
+    if waited:
+        gc.collect()
     await asyncio.sleep(0)
     return Census(
         tasks=tuple(sorted(plugin_tasks())),
@@ -119,8 +123,13 @@ def is_kits(task: asyncio.Task[Any]) -> bool:
     code: Any = getattr(task.get_coro(), "cr_code", None)
     if code is None:  # written in C, or made by Cython
         return getattr(task.get_coro(), "__qualname__", "").startswith(_GRPC_SERVER)
+    return _is_kits_file(code.co_filename)
+
+
+@lru_cache(maxsize=256)
+def _is_kits_file(path: str) -> bool:
     try:
-        inside = Path(code.co_filename).resolve().relative_to(_KIT)
+        inside = Path(path).resolve().relative_to(_KIT)
     except ValueError:
         return False
     return inside.parts[0] not in _SUBJECTS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from sttkit.driver.collect import STREAM, excerpt
@@ -37,12 +37,16 @@ def captured(trace: Trace) -> Iterator[None]:
     only_usual = _OnlyUsual(root.level, before)
     for old in existing:
         old.addFilter(only_usual)
-    for logger in levels:
-        if logger.level > logging.DEBUG or logger is root:
-            logger.setLevel(logging.DEBUG)
     for name in _OURS:
         levels.setdefault(logging.getLogger(name), logging.getLogger(name).level)
-        logging.getLogger(name).setLevel(max(logging.INFO, before.get(name, logging.NOTSET)))
+    opened = {
+        logger: logging.DEBUG
+        for logger, level in levels.items()
+        if level > logging.DEBUG or logger is root
+    }
+    for name in _OURS:
+        opened[logging.getLogger(name)] = max(logging.INFO, before.get(name, logging.NOTSET))
+    _set_levels(opened)
     for logger in tapped:
         logger.addHandler(handler)
     try:
@@ -52,8 +56,14 @@ def captured(trace: Trace) -> Iterator[None]:
             logger.removeHandler(handler)
         for old in existing:
             old.removeFilter(only_usual)
-        for logger, level in levels.items():
-            logger.setLevel(level)
+        _set_levels(levels)
+
+
+def _set_levels(levels: Mapping[logging.Logger, int]) -> None:
+    for logger, level in levels.items():
+        logger.level = level
+    # Once: each setLevel() has all loggers forget what they had worked out.
+    logging.root.setLevel(logging.root.level)
 
 
 class _Capture(logging.Handler):

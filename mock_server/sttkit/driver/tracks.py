@@ -7,6 +7,7 @@ and driver both take them from here, so that both know the same audio.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from sttkit.audio.speech import LEAD_IN_S, PAUSE_S, Speech, Utterance
 from sttkit.events import Word
@@ -35,6 +36,12 @@ def tracks_of(script: Script, limits: Limits) -> dict[str, Speech]:
     ``main`` is the script's speech with an encore that lasts until every broken connection has had
     its time to recover; ``second`` and ``after`` are there if the script opens them.
     """
+    return dict(_tracks_of(script, limits))
+
+
+@lru_cache(maxsize=4)
+def _tracks_of(script: Script, limits: Limits) -> dict[str, Speech]:
+    # Both sides of a run ask, and the driver more than once.
     kinds = [placed.fault.kind for placed in script.placements()]
     blows = sum(kind.breaks or kind.deaf for kind in kinds)
     blows += any(kind.id == "session-limit" for kind in kinds)

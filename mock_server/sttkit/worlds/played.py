@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 
 from sttkit.cassette.reel import Playing
@@ -69,6 +70,7 @@ def run_of(
     )
 
 
+@lru_cache(maxsize=1)
 def framework_version() -> tuple[int, ...]:
     """Version of the installed livekit-agents, as numbers."""
     numbers = []
