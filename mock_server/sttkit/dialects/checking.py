@@ -136,7 +136,9 @@ def _wrong_answers(dialect: Dialect) -> Iterator[str]:
                 told.append(dialect.explain(message))
             except Exception as error:
                 yield _failed("explain", f"given {message!r}", error)
-        beside = isinstance(event, (SessionEnded, Usage, Acknowledged))  # may go with another message
+        beside = isinstance(
+            event, (SessionEnded, Usage, Acknowledged)
+        )  # may go with another message
         if messages and not beside and not any(isinstance(one, type(event)) for one in told):
             yield f"its part 'explain' does not know the {kind} that 'write' says"
     if not said_final:
