@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ from sttkit.events import (
     Word,
 )
 
+ROOT = Path(__file__).parents[2]
 PAGE = Path(__file__).parents[2] / "docs" / "dialects.md"
 (EXAMPLE,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 OPEN = View("session-0", {"type": "start"})
@@ -80,3 +85,21 @@ def test_messages_of_wrong_types_are_made_out_of_its_transcripts(acme: Dialect) 
     assert all(
         json.loads(message)["text"] in (None, [7], {"a": 1}, True) for message in acme.wrong_types
     )
+
+
+def test_the_scaffold_leads_to_a_passing_check_as_the_page_says(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(line.removeprefix("$ ")) for line in block.splitlines()]
+    assert [command[0] for command in commands] == ["sttkit", "pytest", "sttkit"]
+    roots = os.pathsep.join([str(ROOT / "mock_server"), str(ROOT / "plugin")])
+    for command in commands:
+        module = [sys.executable, "-m", *command]
+        ran = subprocess.run(
+            module,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": roots},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -1,7 +1,7 @@
 """Writing a cassette as it happens.
 
-    writer = CassetteWriter(Header(version=VERSION, dialect="deepgram"), file.write, put_aside)
-    one = writer.open(at_us, "wss://api.deepgram.com")
+    writer = CassetteWriter(Header(version=VERSION, dialect="custom_stt"), file.write, put_aside)
+    one = writer.open(at_us, "wss://stt.example")
     one.request(at_us, "GET", "/v1/listen", query, headers)
     one.response(at_us, 101, "Switching Protocols", headers)
     one.message(at_us, "client", pcm)           # bytes: binary, str: text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from sttkit.cli.console import Commands, print_rows
 
@@ -16,6 +17,18 @@ def add_to(commands: Commands) -> None:
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
+    actions = parser.add_subparsers(title="to add one", metavar="new")
+    new = actions.add_parser(
+        "new",
+        help="begin a dialect: one file, and its test",
+        description="Begin a dialect: one file, and its test.",
+        allow_abbrev=False,
+    )
+    new.add_argument("name", metavar="NAME", help="of the provider, as in a Python name")
+    new.add_argument(
+        "--folder", default=".", metavar="DIR", help="where the files go (default: here)"
+    )
+    new.set_defaults(run=begin)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,4 +40,33 @@ def run(arguments: argparse.Namespace) -> int:
         [(dialect.name, dialect.host or "-", dialect.source) for dialect in loaded],
         ("dialect", "in production at", "source"),
     )
+    return 0
+
+
+def begin(arguments: argparse.Namespace) -> int:
+    """Write the two files of a new dialect."""
+    from sttkit.dialects import dialect_names
+    from sttkit.dialects.scaffold import scaffold
+    from sttkit.errors import UsageError
+
+    name, folder = arguments.name, Path(arguments.folder)
+    if not (name.isascii() and name.isidentifier() and name == name.lower()):
+        raise UsageError(
+            f"{name!r} cannot be the name of a dialect",
+            expected="small letters, digits and underscores, a letter first",
+        )
+    if name in dialect_names():
+        raise UsageError(f"there is a dialect {name!r} already", hint="sttkit dialects lists them")
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {str(folder)!r}")
+    files = {folder / file: text for file, text in scaffold(name).items()}
+    for path in files:
+        if path.exists():
+            raise UsageError(f"{path} exists already", hint="it is not written over")
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+    source, test = files
+    print(f"wrote {source} and {test}; next:")
+    print(f"  pytest {test}")
+    print(f"  sttkit check MODULE:FACTORY --dialect {source}:DIALECT --case none@idle")
     return 0

@@ -1,7 +1,7 @@
 """Cassettes as files: ``NAME.jsonl``, and beside it ``NAME.audio`` where there is something in it.
 
-    with Recording.begin(path, Header(version=VERSION, dialect="deepgram"), guard) as recording:
-        recording.writer.open(at_us, "wss://api.deepgram.com")
+    with Recording.begin(path, Header(version=VERSION, dialect="custom_stt"), guard) as recording:
+        recording.writer.open(at_us, "wss://stt.example")
         recording.flush()        # once a second or so
 
 All of it is written with the rights of the user only: a recording is somebody's voice.

@@ -1,7 +1,7 @@
 """A recording of live connections: what proxies and taps inside a process have in common.
 
-    recorder = Recorder.begin(path, Header(version=VERSION, dialect="deepgram"), loop.time)
-    one = recorder.connection("wss://api.deepgram.com")
+    recorder = Recorder.begin(path, Header(version=VERSION, dialect="custom_stt"), loop.time)
+    one = recorder.connection("wss://stt.example")
     one.receive("client", data)
     one.ended("fin", "client")
     recorder.flush()                 # about once a second

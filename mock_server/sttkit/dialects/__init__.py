@@ -11,10 +11,14 @@ import pkgutil
 from functools import cache
 from importlib import metadata
 
+from sttkit.dialects.checking import first_flaw
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError, unknown_name
+from sttkit.objects import load_object
 
-_NOT_DIALECTS = frozenset({"model", "protobuf", "tables", "template", "wire"})
+_NOT_DIALECTS = frozenset(
+    {"checking", "model", "protobuf", "scaffold", "tables", "template", "wire"}
+)
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -23,30 +27,31 @@ def dialect_names() -> tuple[str, ...]:
 
 
 def load_dialect(name: str, *, where: str | None = None) -> Dialect:
-    """The dialect called ``name``.
+    """The dialect called ``name``, or the one that ``module:NAME`` or ``path/file.py:NAME`` is.
 
     Raises:
-        UsageError: there is none, or an installed package's entry point is not a dialect.
+        UsageError: there is none, or it cannot be imported, or a part of it is missing or wrong.
     """
     if name in _built_in():
         dialect = importlib.import_module(f"sttkit.dialects.{name}").DIALECT
         assert isinstance(dialect, Dialect)
         return dialect
     entry = _entry_points().get(name)
-    if entry is None:
+    if entry is None and ":" not in name and not name.endswith(".py"):
         raise unknown_name("dialect", name, dialect_names(), where=where)
-    try:
-        loaded = entry.load()
-    except Exception as error:
-        raise UsageError(
-            f"the entry point {entry.value!r} cannot be loaded: {error!r}", where=f"dialect {name}"
-        ) from error
-    if not isinstance(loaded, Dialect):
-        raise UsageError(
-            f"{entry.value!r} is a {type(loaded).__name__}",
-            where=f"dialect {name}",
-            expected="an sttkit.dialects.model.Dialect",
-        )
+    spec = entry.value if entry is not None else name
+    where = where or f"dialect {name}"
+    loaded = load_object(
+        spec,
+        where=where,
+        what="dialect",
+        fits=lambda value: isinstance(value, Dialect),
+        failure=UsageError,
+    )
+    flaw = first_flaw(loaded)
+    if flaw is not None:
+        raise UsageError(f"{spec!r}: {flaw}", where=where, hint="see docs/dialects.md")
+    assert isinstance(loaded, Dialect)
     return loaded
 
 

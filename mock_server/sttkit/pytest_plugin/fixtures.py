@@ -42,7 +42,7 @@ def stt_plugin(request: pytest.FixtureRequest) -> object:
         if len(marker.args) != 1 or marker.kwargs:
             pytest.fail(
                 f"@pytest.mark.{TARGET_MARKER}: wrong arguments; "
-                f'expected one target, as in @pytest.mark.{TARGET_MARKER}("deepgram")',
+                f'expected one target, as in @pytest.mark.{TARGET_MARKER}("custom_stt")',
                 pytrace=False,
             )
         return marker.args[0]

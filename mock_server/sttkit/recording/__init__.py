@@ -1,6 +1,6 @@
 """Recording what a client says inside this process, without touching the client.
 
-    with recording("cassettes/outage.jsonl", dialect="deepgram"):
+    with recording("cassettes/outage.jsonl", dialect="custom_stt"):
         asyncio.run(main())
 
 Every client of asyncio has to ask its event loop for connections; there they are tapped, behind

@@ -1,7 +1,7 @@
 """Scripts as YAML: data, never code, with every error at its line.
 
     sttkit: 1
-    dialect: deepgram
+    dialect: custom_stt
     speech: [{say: hello there}, {pause: 0.8}, {say: how are you}]
     client: [{at: {audio_s: 2.0}, do: flush}]
     faults: [{fault: close, code: 1011, at: mid-utterance, n: 2, connection: next}]

@@ -13,8 +13,9 @@ from functools import cache
 from importlib import metadata
 
 from sttkit.errors import UsageError, unknown_name
+from sttkit.objects import load_object
 from sttkit.targets.building import Description, build, describe, is_installed, version_of
-from sttkit.targets.loading import as_target, load_object
+from sttkit.targets.loading import as_target
 from sttkit.targets.model import Context, Place, Target
 
 __all__ = [
@@ -60,14 +61,20 @@ def load_target(spec: str, *, dialect: str | None = None) -> Target:
         return as_target(target, spec, dialect=dialect)
     entry = _entry_points().get(spec)
     if entry is not None:
-        return as_target(load_object(entry.value, where=f"target {spec}"), spec, dialect=dialect)
+        return as_target(_object(entry.value, f"target {spec}"), spec, dialect=dialect)
     if ":" in spec or spec.endswith(".py"):
-        return as_target(load_object(spec), spec, dialect=dialect)
+        return as_target(_object(spec, f"target {spec!r}"), spec, dialect=dialect)
     unknown = unknown_name("target", spec, target_names())
     raise UsageError(
         unknown.problem,
         expected=f"one of: {', '.join(target_names())}; or module:factory, or path/file.py:factory",
         hint=unknown.hint,
+    )
+
+
+def _object(spec: str, where: str) -> object:
+    return load_object(
+        spec, where=where, fits=lambda value: callable(value) or isinstance(value, Target)
     )
 
 
