@@ -37,6 +37,7 @@ IDS = [
     "fin",
     "half-open",
     "half-close",
+    "unasked-end",
     "no-close-reply",
     "latency",
     "jitter",
@@ -66,11 +67,13 @@ IDS = [
     "nested",
     "provider-error",
     "empty-transcript",
+    "early-message",
     "final-after-end",
     "bad-times",
     "batch-http",
     "batch-slow",
     "batch-cut",
+    "batch-empty",
     "batch-not-json",
 ]
 
