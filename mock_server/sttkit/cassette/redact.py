@@ -82,7 +82,14 @@ _BEGINNINGS = tuple(
     )
 )
 _WORDS = (b"bearer", b"token")
+_HEX_KEY = b"h" * 40
+_NAME_PARTS = (
+    *(b"key", b"token", b"secret", b"passw", b"pwd", b"credential", b"sig", b"jwt", b"auth"),
+    b"x-amz",
+)
+"""What is in each name that `_SECRET_NAME` matches: one of these."""
 _SHORTEST = 10
+"""No key is shorter than so many printable characters."""
 _PRINTABLE = bytes(ord("p") if 33 <= byte <= 126 else 32 for byte in range(256))
 _HEX = bytes(ord("h") if chr(byte) in "0123456789abcdef" else 32 for byte in range(256))
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
@@ -118,12 +125,17 @@ class Redactor:
     personal: bool = False
     pseudonyms: Pseudonyms | None = None
     _bytes: tuple[bytes, ...] = field(default=(), init=False, repr=False)
+    _odd: tuple[bytes, ...] = field(default=(), init=False, repr=False)
+    """Those of `_bytes` that are not a row of printable characters as long as any key."""
 
     def __post_init__(self) -> None:
         kept = tuple(secret for secret in self.secrets if len(secret) >= _MIN_SECRET)
         object.__setattr__(self, "secrets", tuple(sorted(kept, key=len, reverse=True)))
         spellings = [spelt for secret in self.secrets for spelt in _spellings(secret)]
         object.__setattr__(self, "_bytes", tuple(dict.fromkeys(spellings)))
+        odd = [one for one in self._bytes if not _has_printable_row(one, len(one))]
+        odd += [one for one in self._bytes if len(one) < _SHORTEST and one not in odd]
+        object.__setattr__(self, "_odd", tuple(odd))
 
     # --- the guard of a writer ------------------------------------------------------------
 
@@ -157,13 +169,12 @@ class Redactor:
         Raises:
             UsageError: there is still a secret in it.
         """
-        for secret in self._bytes:
-            if secret in line:
-                raise UsageError(
-                    "a secret would be written: a value of the environment, or one that was named",
-                    expected="a recording without secrets",
-                    hint="name the field it is in, so that its value is removed: --redact NAME",
-                )
+        if _holds(line, self._bytes):
+            raise UsageError(
+                "a secret would be written: a value of the environment, or one that was named",
+                expected="a recording without secrets",
+                hint="name the field it is in, so that its value is removed: --redact NAME",
+            )
         found = _KEYS_IN_LINE.search(line) if _may_hold_key(line) else None
         if found is not None:
             raise UsageError(
@@ -229,9 +240,24 @@ class Redactor:
 
     # --- data -----------------------------------------------------------------------------
 
+    def _is_clean(self, document: bytes, *, is_transcript: bool) -> bool:
+        """Whether there is certainly nothing to remove from a document: most have nothing."""
+        if self.personal or (is_transcript and self.pseudonyms is not None):
+            return False
+        if b"\\" in document or not document.isascii():  # letters may be spelt otherwise
+            return False
+        return not (
+            _holds(document, self._bytes)
+            or _may_hold_key(document)
+            or _may_name_secret(document.lower(), self.names)
+        )
+
     def _data(self, entry: Carrier, *, is_transcript: bool) -> dict[str, Any]:
         if not isinstance(entry.json, UnsetType):
-            before = bytes(entry.json).decode()
+            document = bytes(entry.json)
+            if self._is_clean(document, is_transcript=is_transcript):
+                return {}
+            before = document.decode()
             return self._as_text(entry, before, self._json(before, is_transcript=is_transcript))
         if not isinstance(entry.text, UnsetType):
             after = self.document(entry.text, is_transcript=is_transcript)
@@ -289,12 +315,26 @@ class Redactor:
         return self.text(value) if isinstance(value, str) else value
 
     def _bytes_without(self, data: bytes) -> bytes:
-        for secret in self._bytes:
+        # Neither a key nor most secrets can be where no row of printable characters is, and audio
+        # seldom has one: it passes here fifty times a second.
+        is_likely = _has_printable_row(data, _SHORTEST)
+        for secret in self._bytes if is_likely else self._odd:
             if secret in data:
                 data = data.replace(secret, b"*" * len(secret))
-        if not _may_hold_key(data):
+        if not is_likely or not _may_hold_key(data):
             return data
         return _KEYS_IN_BYTES.sub(lambda found: b"*" * len(found.group()), data)
+
+
+def _has_printable_row(data: bytes, length: int) -> bool:
+    return b"p" * length in data.translate(_PRINTABLE)
+
+
+def _holds(data: bytes, parts: Iterable[bytes]) -> bool:
+    for part in parts:  # a loop costs half of what `any` does
+        if part in data:
+            return True
+    return False
 
 
 def _spellings(secret: str) -> tuple[bytes, ...]:
@@ -307,15 +347,20 @@ def _spellings(secret: str) -> tuple[bytes, ...]:
 
 
 def _may_hold_key(data: bytes) -> bool:
-    """Whether it is worth looking closely: audio passes here fifty times a second."""
-    if b"p" * _SHORTEST not in data.translate(_PRINTABLE):
-        return False
-    lower = data.lower()
+    """Whether it is worth looking closely: all that is recorded passes here.
+
+    Searching for one literal after the other is far quicker than for all of them in one expression.
+    """
     return (
-        any(beginning in data for beginning in _BEGINNINGS)
-        or any(word in lower for word in _WORDS)
-        or b"h" * 40 in data.translate(_HEX)
+        _holds(data, _BEGINNINGS)
+        or _holds(data.lower(), _WORDS)
+        or _HEX_KEY in data.translate(_HEX)
     )
+
+
+def _may_name_secret(lower: bytes, names: Iterable[str]) -> bool:
+    """Whether there may be a name of a secret in a document, given in lower case."""
+    return _holds(lower, _NAME_PARTS) or any(name.encode() in lower for name in names)
 
 
 def _format_of(text: str) -> str:

@@ -55,6 +55,8 @@ from sttkit.events import Audio as HeardAudio
 RUN_US = 1_000_000
 """How long a run of audio may last."""
 RUN_MESSAGES = 100
+RUN_BYTES = 1 << 20
+"""How much audio a run may have that is not written yet."""
 
 _TEXTUAL = ("json", "text/", "x-www-form-urlencoded", "xml")
 
@@ -197,14 +199,19 @@ class InteractionWriter:
 
     def message(self, at_us: int, side: Side, data: Payload, frames: Sequence[int] = ()) -> None:
         """A whole message, when its last frame was seen; ``frames`` if there was more than one."""
-        opcode = "text" if isinstance(data, str) else "binary"
+        is_text = isinstance(data, str)
         payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         frames = tuple(frames) if len(frames) > 1 else ()
-        event = self._meter.hear(data) if side == "client" else None
-        if isinstance(event, HeardAudio) and payload:
-            self._audio(at_us, data, payload, event.pcm, frames)
-            return
-        fields = self._carried(payload, text=isinstance(data, str))
+        if side == "client":
+            run = self._run
+            if run is not None and (frames or not run.takes(at_us, is_text=is_text)):
+                self.settle()  # while the position is still the one behind it
+            event = self._meter.hear(data)
+            if isinstance(event, HeardAudio) and payload:
+                self._audio(at_us, data, payload, event.pcm, frames)
+                return
+        fields = self._carried(payload, text=is_text)
+        opcode = "text" if is_text else "binary"
         self._put(Message, at_us, side=side, opcode=opcode, frames=frames, **fields)
 
     def ping(self, at_us: int, side: Side, data: bytes) -> None:
@@ -235,30 +242,31 @@ class InteractionWriter:
     def settle(self) -> None:
         """Write the run of audio that is being gathered."""
         run, self._run = self._run, None
-        if run is not None:
-            self._writer.write(run.entry(self.number))
+        if run is None:
+            return
+        offset: int | UnsetType = UNSET
+        if self._writer.header.audio != "dropped":
+            # All of it at once: what is cut in two by messages is no less of a secret.
+            offset = self._writer.put_aside(run.kept)
+        self._writer.write(run.entry(self.number, self._meter.position_us, offset))
 
     def _audio(
         self, at_us: int, data: Payload, payload: bytes, pcm: bytes, frames: tuple[int, ...]
     ) -> None:
-        kept = self._kept(data, payload, pcm)
-        offset: int | UnsetType = UNSET if kept is None else self._writer.put_aside(kept)
-        opcode = "text" if isinstance(data, str) else "binary"
         run = self._run
-        if run is None or frames or not run.takes(at_us, opcode, offset):
-            self.settle()
-            run = self._run = _Run(at_us, opcode, offset, frames)
-        run.add(at_us, len(payload), self._meter.position_us)
+        if run is None:
+            run = self._run = _Run(at_us, frames, is_text=isinstance(data, str))
+        run.add(at_us, len(payload), self._kept(data, payload, pcm))
         if frames:
             self.settle()
 
-    def _kept(self, data: Payload, payload: bytes, pcm: bytes) -> bytes | None:
-        """What is kept of a message of audio; None if nothing is."""
+    def _kept(self, data: Payload, payload: bytes, pcm: bytes) -> bytes:
+        """What is kept of a message of audio."""
         policy = self._writer.header.audio
         if policy == "kept":
             return payload
         if policy == "dropped":
-            return None
+            return b""
         noise = noise_like(pcm, self._meter.sample_rate, seed=self._meter.position_us)
         made = with_audio(data, pcm, noise)
         return made.encode() if isinstance(made, str) else made
@@ -276,49 +284,47 @@ class InteractionWriter:
 class _Run:
     """Messages of audio that will be one entry."""
 
-    def __init__(
-        self, at_us: int, opcode: str, offset: int | UnsetType, frames: tuple[int, ...]
-    ) -> None:
+    def __init__(self, at_us: int, frames: tuple[int, ...], *, is_text: bool) -> None:
         self._at_us = self._last_us = at_us
-        self._opcode = opcode
-        self._offset = offset
+        self._is_text = is_text
         self._frames = frames
         self._sizes: list[int] = []
         self._gaps: list[int] = []
+        self._kept: list[bytes] = []
         self._bytes = 0
-        self._position_us = 0
 
-    def takes(self, at_us: int, opcode: str, offset: int | UnsetType) -> bool:
+    def takes(self, at_us: int, *, is_text: bool) -> bool:
         """Whether a message belongs to this run."""
         return (
-            opcode == self._opcode
+            is_text == self._is_text
             and at_us - self._at_us < RUN_US
             and len(self._sizes) < RUN_MESSAGES
-            and offset == self._next_offset  # another interaction may have come in between
+            and self._bytes < RUN_BYTES
         )
 
-    @property
-    def _next_offset(self) -> int | UnsetType:
-        return UNSET if isinstance(self._offset, UnsetType) else self._offset + self._bytes
-
-    def add(self, at_us: int, size: int, position_us: int) -> None:
-        """One message more."""
+    def add(self, at_us: int, size: int, kept: bytes) -> None:
+        """One message more, and what is kept of it."""
         if self._sizes:
             self._gaps.append(at_us - self._last_us)
+        self._last_us = at_us
         self._sizes.append(size)
         self._bytes += size
-        self._last_us = at_us
-        self._position_us = position_us
+        self._kept.append(kept)
 
-    def entry(self, number: int) -> Audio:
-        """The whole run."""
+    @property
+    def kept(self) -> bytes:
+        """What is kept of all of them, one behind the other."""
+        return b"".join(self._kept)
+
+    def entry(self, number: int, position_us: int, offset: int | UnsetType) -> Audio:
+        """The whole run; ``offset`` is where it is kept, ``position_us`` the position behind it."""
         return Audio(
             interaction=number,
             at_us=self._at_us,
-            audio_us=self._position_us,
-            opcode="text" if self._opcode == "text" else "binary",
+            audio_us=position_us,
+            opcode="text" if self._is_text else "binary",
             sizes=tuple(self._sizes),
             gaps_us=tuple(self._gaps),
-            offset=self._offset,
+            offset=offset,
             frames=self._frames,
         )

@@ -266,7 +266,7 @@ def _read(ears: Ears, message: Message, view: View) -> ClientEvent:
 
 
 def _meaning(ears: Ears, message: Message, view: View) -> ClientEvent:
-    if message in ears.bare:
+    if ears.bare and message in ears.bare:
         return ears.bare[message]
     if isinstance(message, bytes) and callable(ears.binary):
         return ears.binary(message)
