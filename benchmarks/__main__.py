@@ -15,6 +15,7 @@ BENCHMARKS = (
     "simulated_memory",
     "check_plan",
     "search",
+    "recording_cost",
 )
 
 
