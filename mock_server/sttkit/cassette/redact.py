@@ -88,9 +88,12 @@ _NAME_PARTS = (
     b"x-amz",
 )
 """What is in each name that `_SECRET_NAME` matches: one of these."""
-_SHORTEST = 10
-"""No key is shorter than so many printable characters."""
-_PRINTABLE = bytes(ord("p") if 33 <= byte <= 126 else 32 for byte in range(256))
+_ROW = b"w" * 15
+"""No key has fewer characters in a row of those that keys are made of, one in PEM apart."""
+_WORDY = bytes(
+    ord("w") if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "._~+/=-") else 32
+    for byte in range(256)
+)
 _HEX = bytes(ord("h") if chr(byte) in "0123456789abcdef" else 32 for byte in range(256))
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _PHONE = re.compile(r"(?<![\w.])\+?\d[\d ()./-]{6,}\d(?![\w.])")
@@ -126,16 +129,15 @@ class Redactor:
     pseudonyms: Pseudonyms | None = None
     _bytes: tuple[bytes, ...] = field(default=(), init=False, repr=False)
     _odd: tuple[bytes, ...] = field(default=(), init=False, repr=False)
-    """Those of `_bytes` that are not a row of printable characters as long as any key."""
+    """Those of `_bytes` that are no such row as keys are."""
 
     def __post_init__(self) -> None:
         kept = tuple(secret for secret in self.secrets if len(secret) >= _MIN_SECRET)
         object.__setattr__(self, "secrets", tuple(sorted(kept, key=len, reverse=True)))
         spellings = [spelt for secret in self.secrets for spelt in _spellings(secret)]
         object.__setattr__(self, "_bytes", tuple(dict.fromkeys(spellings)))
-        odd = [one for one in self._bytes if not _has_printable_row(one, len(one))]
-        odd += [one for one in self._bytes if len(one) < _SHORTEST and one not in odd]
-        object.__setattr__(self, "_odd", tuple(odd))
+        odd = tuple(one for one in self._bytes if not _has_row(one))
+        object.__setattr__(self, "_odd", odd)
 
     # --- the guard of a writer ------------------------------------------------------------
 
@@ -169,13 +171,14 @@ class Redactor:
         Raises:
             UsageError: there is still a secret in it.
         """
-        if _holds(line, self._bytes):
+        is_likely = _has_row(line)
+        if _holds(line, self._bytes if is_likely else self._odd):
             raise UsageError(
                 "a secret would be written: a value of the environment, or one that was named",
                 expected="a recording without secrets",
                 hint="name the field it is in, so that its value is removed: --redact NAME",
             )
-        found = _KEYS_IN_LINE.search(line) if _may_hold_key(line) else None
+        found = _KEYS_IN_LINE.search(line) if is_likely and _may_hold_key(line) else None
         if found is not None:
             raise UsageError(
                 f"a secret would be written: it looks like {_format_of(found.group().decode())}",
@@ -247,8 +250,8 @@ class Redactor:
         if b"\\" in document or not document.isascii():  # letters may be spelt otherwise
             return False
         return not (
-            _holds(document, self._bytes)
-            or _may_hold_key(document)
+            _has_row(document)
+            or _holds(document, self._odd)
             or _may_name_secret(document.lower(), self.names)
         )
 
@@ -315,9 +318,7 @@ class Redactor:
         return self.text(value) if isinstance(value, str) else value
 
     def _bytes_without(self, data: bytes) -> bytes:
-        # Neither a key nor most secrets can be where no row of printable characters is, and audio
-        # seldom has one: it passes here fifty times a second.
-        is_likely = _has_printable_row(data, _SHORTEST)
+        is_likely = _has_row(data)
         for secret in self._bytes if is_likely else self._odd:
             if secret in data:
                 data = data.replace(secret, b"*" * len(secret))
@@ -326,8 +327,9 @@ class Redactor:
         return _KEYS_IN_BYTES.sub(lambda found: b"*" * len(found.group()), data)
 
 
-def _has_printable_row(data: bytes, length: int) -> bool:
-    return b"p" * length in data.translate(_PRINTABLE)
+def _has_row(data: bytes) -> bool:
+    """Whether a key would stand out: audio has no such row, and most messages have none."""
+    return _ROW in data.translate(_WORDY) or b"PRIVATE KEY" in data
 
 
 def _holds(data: bytes, parts: Iterable[bytes]) -> bool:

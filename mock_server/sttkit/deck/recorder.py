@@ -27,6 +27,8 @@ from sttkit.errors import SttkitError, UsageError
 
 FLUSH_S = 1.0
 """What a crash may lose, seconds."""
+HELD_PIECES, HELD_BYTES = 256, 1 << 18
+"""What passed is taken apart in batches of no more than this: that costs the client less."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Recorder:
         self._now = now
         self._began: float | None = None
         self._last_us = 0
+        self._holding: set[ConnectionRecorder] = set()
         self.connections = 0
         self.failure: SttkitError | None = None
         self.is_closed = False
@@ -162,8 +165,14 @@ class Recorder:
 
         self.guarded(write)
 
+    def hold(self, one: ConnectionRecorder) -> None:
+        """A connection has something that is not taken apart yet."""
+        self._holding.add(one)
+
     def flush(self) -> None:
         """Let a crash lose nothing of what was recorded so far."""
+        while self._holding:
+            self._holding.pop().settle()
         self.guarded(self._recording.flush)
 
     def close(self, *, quietly: bool = False) -> None:
@@ -173,7 +182,7 @@ class Recorder:
             SttkitError: it is not whole, and that is not to be passed over ``quietly``; the message
                 says why.
         """
-        self.guarded(self._recording.flush)
+        self.flush()
         self.is_closed = True
         self._recording.abandon()
         if self.failure is not None and not quietly:
@@ -208,6 +217,8 @@ class ConnectionRecorder:
         self._on_write = on_write
         self._origin = origin
         self._tap: Tap | None = None
+        self._held: list[tuple[Side, bytes, int]] = []
+        self._held_bytes = 0
 
         def begin() -> None:
             self._tap = recorder.tap(origin, at_us)
@@ -221,28 +232,41 @@ class ConnectionRecorder:
 
     def receive(self, side: Side, data: bytes) -> None:
         """Bytes passed, sent by ``side``."""
-        recorder = self._recorder
-        if self._tap is None or recorder.failure is not None:
-            return
-        at_us = recorder.at_us
+        recorder, held = self._recorder, self._held
+        if not held:
+            if self._tap is None or recorder.failure is not None:
+                return
+            recorder.hold(self)
+            self._on_write()
+        held.append((side, data, recorder.at_us))
+        self._held_bytes += len(data)
+        if self._held_bytes > HELD_BYTES or len(held) >= HELD_PIECES:
+            self.settle()
 
-        def write() -> None:
-            if side == "client" and self._tap is not None and self._tap.is_over:
-                self._tap = recorder.tap(self._origin, at_us)
-            if self._tap is not None:
-                self._tap.receive(side, data, at_us)
+    def settle(self) -> None:
+        """Take apart what has passed."""
+        held, self._held, self._held_bytes = self._held, [], 0
+        if held:
+            self._recorder.guarded(lambda: self._hear(held))
 
-        recorder.guarded(write)
-        self._on_write()
+    def _hear(self, held: list[tuple[Side, bytes, int]]) -> None:
+        tap = self._tap
+        assert tap is not None
+        for side, data, at_us in held:
+            if side == "client" and tap.is_over:
+                tap = self._tap = self._recorder.tap(self._origin, at_us)
+            tap.receive(side, data, at_us)
 
     def shut(self, side: Side) -> None:
         """``side`` sent FIN."""
+        self.settle()
         tap = self._tap
         if tap is not None:
             self._recorder.guarded(lambda: tap.shut(side, self._recorder.at_us))
 
     def ended(self, how: Transport, by: Side) -> None:
         """The transport ended."""
+        self.settle()
         tap = self._tap
         if tap is not None:
             self._recorder.guarded(lambda: tap.ended(how, by, self._recorder.at_us))
