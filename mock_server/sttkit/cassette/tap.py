@@ -13,6 +13,7 @@ over with its answer: what comes then on a connection that is kept alive is for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,9 +25,13 @@ from sttkit.cassette.writing import InteractionWriter
 
 Transport = Literal["fin", "reset", "silence"]
 """How a transport can end."""
+Piece = tuple[Side, bytes, int]
+"""Bytes that passed, who sent them, and when."""
 
 _TEXT, _BINARY, _CONT, _CLOSE, _PING, _PONG = 1, 2, 0, 8, 9, 10
 _OPCODES = frozenset({_TEXT, _BINARY, _CONT, _CLOSE, _PING, _PONG})
+_USUAL = b"\x82\xfe"
+"""How a whole masked binary frame of 126 to 65,535 bytes begins."""
 MAX_HEAD_BYTES = 65_536
 UNANSWERED_US = 1_000_000
 """A server that leaves a ping unanswered for so long, until its client gives up, fell silent."""
@@ -63,6 +68,14 @@ class Tap:
     def is_closed(self) -> bool:
         """Whether both sides have sent close frames."""
         return len(set(self._closed)) == 2
+
+    def receive_all(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
+        """Several pieces passed; returns those that are for another tap (see `is_over`)."""
+        for number, (side, data, at_us) in enumerate(pieces):
+            if self._is_over and side == "client":
+                return pieces[number:]
+            self.receive(side, data, at_us)
+        return ()
 
     def receive(self, side: Side, data: bytes, at_us: int) -> None:
         """Bytes passed, sent by ``side``."""
@@ -234,6 +247,17 @@ class _Frames:
     def receive(self, data: bytes, at_us: int) -> None:
         if self._is_stray:
             self._tap.on_stray(self._side, data, at_us)
+            return
+        # Nearly all of a session is audio, a whole frame of it in one piece.
+        if (
+            data.startswith(_USUAL)
+            and self._mask_bit
+            and not self._begun
+            and not self._parts
+            and len(data) == 8 + (data[2] << 8 | data[3])
+            and len(data) > 133
+        ):
+            self._tap.on_message("client", _BINARY, apply_mask(data[8:], data[4:8]), (), at_us)
             return
         if self._begun:
             self._begun += data

@@ -18,6 +18,7 @@ at most the last second in a crash: bytes kept aside must reach the disk before 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import sub
 from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
@@ -162,6 +163,7 @@ class InteractionWriter:
     def __init__(self, writer: CassetteWriter, number: int) -> None:
         self.number = number
         self._writer = writer
+        self._keeps_audio = writer.header.audio == "kept"
         self._meter = Meter(writer.dialect)
         self._run: _Run | None = None
         self._textual_body = True
@@ -200,16 +202,16 @@ class InteractionWriter:
     def message(self, at_us: int, side: Side, data: Payload, frames: Sequence[int] = ()) -> None:
         """A whole message, when its last frame was seen; ``frames`` if there was more than one."""
         is_text = isinstance(data, str)
-        payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-        frames = tuple(frames) if len(frames) > 1 else ()
         if side == "client":
             run = self._run
-            if run is not None and (frames or not run.takes(at_us, is_text=is_text)):
+            if run is not None and not (run.takes(at_us, is_text=is_text) and len(frames) < 2):
                 self.settle()  # while the position is still the one behind it
             event = self._meter.hear(data)
-            if isinstance(event, HeardAudio) and payload:
-                self._audio(at_us, data, payload, event.pcm, frames)
+            if type(event) is HeardAudio and data:
+                self._audio(at_us, data, event.pcm, frames)
                 return
+        frames = tuple(frames) if len(frames) > 1 else ()
+        payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         fields = self._carried(payload, text=is_text)
         opcode = "text" if is_text else "binary"
         self._put(Message, at_us, side=side, opcode=opcode, frames=frames, **fields)
@@ -250,22 +252,19 @@ class InteractionWriter:
             offset = self._writer.put_aside(run.kept)
         self._writer.write(run.entry(self.number, self._meter.position_us, offset))
 
-    def _audio(
-        self, at_us: int, data: Payload, payload: bytes, pcm: bytes, frames: tuple[int, ...]
-    ) -> None:
+    def _audio(self, at_us: int, data: Payload, pcm: bytes, frames: Sequence[int]) -> None:
         run = self._run
         if run is None:
-            run = self._run = _Run(at_us, frames, is_text=isinstance(data, str))
-        run.add(at_us, len(payload), self._kept(data, payload, pcm))
-        if frames:
+            run = self._run = _Run(at_us, is_text=isinstance(data, str))
+        payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        run.add(at_us, len(payload), payload if self._keeps_audio else self._instead(data, pcm))
+        if len(frames) > 1:
+            run.frames = tuple(frames)
             self.settle()
 
-    def _kept(self, data: Payload, payload: bytes, pcm: bytes) -> bytes:
-        """What is kept of a message of audio."""
-        policy = self._writer.header.audio
-        if policy == "kept":
-            return payload
-        if policy == "dropped":
+    def _instead(self, data: Payload, pcm: bytes) -> bytes:
+        """What is written instead of a message of audio."""
+        if self._writer.header.audio == "dropped":
             return b""
         noise = noise_like(pcm, self._meter.sample_rate, seed=self._meter.position_us)
         made = with_audio(data, pcm, noise)
@@ -282,34 +281,36 @@ class InteractionWriter:
 
 
 class _Run:
-    """Messages of audio that will be one entry."""
+    """Messages of audio that will be one entry.
 
-    def __init__(self, at_us: int, frames: tuple[int, ...], *, is_text: bool) -> None:
-        self._at_us = self._last_us = at_us
+    Attributes:
+        frames: of a single message that came in several.
+    """
+
+    def __init__(self, at_us: int, *, is_text: bool) -> None:
+        self.frames: tuple[int, ...] = ()
         self._is_text = is_text
-        self._frames = frames
+        self._until_us = at_us + RUN_US
+        self._times: list[int] = []
         self._sizes: list[int] = []
-        self._gaps: list[int] = []
         self._kept: list[bytes] = []
         self._bytes = 0
 
     def takes(self, at_us: int, *, is_text: bool) -> bool:
         """Whether a message belongs to this run."""
         return (
-            is_text == self._is_text
-            and at_us - self._at_us < RUN_US
-            and len(self._sizes) < RUN_MESSAGES
+            is_text is self._is_text
+            and at_us < self._until_us
             and self._bytes < RUN_BYTES
+            and len(self._times) < RUN_MESSAGES
         )
 
     def add(self, at_us: int, size: int, kept: bytes) -> None:
         """One message more, and what is kept of it."""
-        if self._sizes:
-            self._gaps.append(at_us - self._last_us)
-        self._last_us = at_us
+        self._times.append(at_us)
         self._sizes.append(size)
-        self._bytes += size
         self._kept.append(kept)
+        self._bytes += size
 
     @property
     def kept(self) -> bytes:
@@ -318,13 +319,14 @@ class _Run:
 
     def entry(self, number: int, position_us: int, offset: int | UnsetType) -> Audio:
         """The whole run; ``offset`` is where it is kept, ``position_us`` the position behind it."""
+        times = self._times
         return Audio(
             interaction=number,
-            at_us=self._at_us,
+            at_us=times[0],
             audio_us=position_us,
             opcode="text" if self._is_text else "binary",
             sizes=tuple(self._sizes),
-            gaps_us=tuple(self._gaps),
+            gaps_us=tuple(map(sub, times[1:], times)),
             offset=offset,
-            frames=self._frames,
+            frames=self.frames,
         )

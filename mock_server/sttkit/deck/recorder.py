@@ -13,14 +13,14 @@ full disk), it stops, and `Recorder.failure` says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sttkit.cassette.model import VERSION, AnyEntry, Header, How, Request, Side
 from sttkit.cassette.redact import Redactor
 from sttkit.cassette.redacting import AudioPolicy
-from sttkit.cassette.tap import Tap, Transport
+from sttkit.cassette.tap import Piece, Tap, Transport
 from sttkit.deck.files import Recording
 from sttkit.deck.staging import environment_redactor
 from sttkit.errors import SttkitError, UsageError
@@ -217,7 +217,7 @@ class ConnectionRecorder:
         self._on_write = on_write
         self._origin = origin
         self._tap: Tap | None = None
-        self._held: list[tuple[Side, bytes, int]] = []
+        self._held: list[Piece] = []
         self._held_bytes = 0
 
         def begin() -> None:
@@ -249,13 +249,11 @@ class ConnectionRecorder:
         if held:
             self._recorder.guarded(lambda: self._hear(held))
 
-    def _hear(self, held: list[tuple[Side, bytes, int]]) -> None:
-        tap = self._tap
-        assert tap is not None
-        for side, data, at_us in held:
-            if side == "client" and tap.is_over:
-                tap = self._tap = self._recorder.tap(self._origin, at_us)
-            tap.receive(side, data, at_us)
+    def _hear(self, held: Sequence[Piece]) -> None:
+        while held and self._tap is not None:
+            held = self._tap.receive_all(held)
+            if held:  # kept alive, for another request
+                self._tap = self._recorder.tap(self._origin, held[0][2])
 
     def shut(self, side: Side) -> None:
         """``side`` sent FIN."""
