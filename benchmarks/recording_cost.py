@@ -16,7 +16,7 @@ from sttkit.deck.files import blob_path
 from sttkit.recording import recording
 
 TITLE = "Recording a session in process: 3000 x 640 bytes up, 300 JSON down, as fast as they go"
-PAIRS = 15
+PAIRS = 9
 RAW_BYTES = MESSAGES * CHUNK_BYTES
 
 

@@ -210,6 +210,21 @@ class InteractionWriter:
             if type(event) is HeardAudio and data:
                 self._audio(at_us, data, event.pcm, frames)
                 return
+        self._message(at_us, side, data, frames)
+
+    def binary(self, at_us: int, data: bytes) -> None:
+        """A whole binary message of the client, as most are: like `message`, but quicker."""
+        run = self._run
+        if run is None or not self._keeps_audio or not run.takes(at_us, is_text=False):
+            self.message(at_us, "client", data)
+        elif type(self._meter.hear(data)) is HeardAudio and data:
+            run.add(at_us, len(data), data)
+        else:
+            self._message(at_us, "client", data, ())
+
+    def _message(self, at_us: int, side: Side, data: Payload, frames: Sequence[int]) -> None:
+        """A message that is no audio."""
+        is_text = isinstance(data, str)
         frames = tuple(frames) if len(frames) > 1 else ()
         payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         fields = self._carried(payload, text=is_text)

@@ -27,7 +27,7 @@ from sttkit.errors import SttkitError, UsageError
 
 FLUSH_S = 1.0
 """What a crash may lose, seconds."""
-HELD_PIECES, HELD_BYTES = 256, 1 << 18
+HELD_PIECES, HELD_BYTES = 64, 1 << 18
 """What passed is taken apart in batches of no more than this: that costs the client less."""
 
 
@@ -73,7 +73,7 @@ class Recorder:
 
     def __init__(self, recording: Recording, now: Callable[[], float]) -> None:
         self._recording = recording
-        self._now = now
+        self.now = now
         self._began: float | None = None
         self._last_us = 0
         self._holding: set[ConnectionRecorder] = set()
@@ -110,10 +110,12 @@ class Recorder:
     @property
     def at_us(self) -> int:
         """Now, microseconds since the first connection was tried."""
-        now = self._now()
+        now = self.now()
         if self._began is None:
             self._began = now
-        self._last_us = max(self._last_us, round((now - self._began) * 1e6))
+        at_us = round((now - self._began) * 1e6)
+        if at_us > self._last_us:
+            self._last_us = at_us
         return self._last_us
 
     @property

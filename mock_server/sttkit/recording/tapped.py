@@ -121,7 +121,9 @@ class TappedTransport(asyncio.Transport):
         if inner.is_closing():
             inner.write(data)
             return
-        for piece in self._line.said(bytes(data)):
+        if type(data) is not bytes:
+            data = bytes(data)
+        for piece in self._line.said(data):
             inner.write(piece)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
