@@ -1,24 +1,20 @@
 """One streaming session as cassettes meet it: 3000 x 640 bytes up, 300 JSON messages down.
 
-``python -m benchmarks.session`` is the server of it, as plain as can be, in a process of its own:
-it prints its port and answers every tenth message of audio.
+Here are its clients; who serves it is in `benchmarks.session_servers`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from websockets.asyncio.client import connect
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 
 from benchmarks.load import CHUNK_BYTES, SAID
 from sttkit.audio.synth import render
@@ -26,7 +22,6 @@ from sttkit.audio.synth import render
 MESSAGES = 3000
 ANSWER_EVERY = 10
 CONFIG = json.dumps({"type": "config", "sample_rate": 16000, "language": "en"})
-END = json.dumps({"type": "end_of_stream"})
 PATH = "/ws/transcribe"
 _WORDS = "hello there friend how are you today".split()
 
@@ -64,51 +59,51 @@ def answer(number: int) -> str:
     )
 
 
-Client = Callable[[str, list[bytes], float], Awaitable[Cost]]
-"""Has the session: URL, audio, and seconds from one message to the next."""
+Client = Callable[[str, Sequence[bytes], float], Coroutine[Any, Any, list[float]]]
+"""Has the session: URL, audio, and seconds from one message to the next; tells when answers came."""
 
 
-async def by_aiohttp(url: str, messages: list[bytes], every_s: float = 0.0) -> Cost:
+async def by_aiohttp(url: str, messages: Sequence[bytes], every_s: float = 0.0) -> list[float]:
     """As most plugins of LiveKit do."""
-    async with aiohttp.ClientSession() as session:
-        cpu, wall = time.process_time(), time.perf_counter()
-        async with session.ws_connect(url) as socket:
+    heard: list[float] = []
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
 
-            async def read() -> None:
-                for _ in range(len(messages) // ANSWER_EVERY):
-                    message = await socket.receive()
-                    assert message.type is aiohttp.WSMsgType.TEXT, message
+        async def read() -> None:
+            for _ in range(len(messages) // ANSWER_EVERY):
+                message = await socket.receive()
+                heard.append(time.perf_counter())
+                if message.type is not aiohttp.WSMsgType.TEXT:
+                    raise RuntimeError(f"an answer was missing: {message}")
 
-            await socket.send_str(CONFIG)
-            reader = asyncio.create_task(read())
-            await _each(messages, socket.send_bytes, every_s)
-            await socket.send_str(END)
-            await reader
-        return Cost(time.process_time() - cpu, time.perf_counter() - wall)
+        await socket.send_str(CONFIG)
+        reader = asyncio.create_task(read())
+        await _each(messages, socket.send_bytes, every_s)
+        await reader
+    return heard
 
 
-async def by_websockets(url: str, messages: list[bytes], every_s: float = 0.0) -> Cost:
+async def by_websockets(url: str, messages: Sequence[bytes], every_s: float = 0.0) -> list[float]:
     """As the others do."""
-    cpu, wall = time.process_time(), time.perf_counter()
+    heard: list[float] = []
     async with connect(url, compression=None, proxy=None) as socket:
 
         async def read() -> None:
             for _ in range(len(messages) // ANSWER_EVERY):
                 await socket.recv()
+                heard.append(time.perf_counter())
 
         await socket.send(CONFIG)
         reader = asyncio.create_task(read())
         await _each(messages, socket.send, every_s)
-        await socket.send(END)
         await reader
-    return Cost(time.process_time() - cpu, time.perf_counter() - wall)
+    return heard
 
 
 CLIENTS: dict[str, Client] = {"aiohttp": by_aiohttp, "websockets": by_websockets}
 
 
 async def _each(
-    messages: list[bytes], send: Callable[[bytes], Awaitable[None]], every_s: float
+    messages: Sequence[bytes], send: Callable[[bytes], Awaitable[None]], every_s: float
 ) -> None:
     loop = asyncio.get_running_loop()
     due = loop.time()
@@ -119,35 +114,9 @@ async def _each(
             await asyncio.sleep(max(0.0, due - loop.time()))
 
 
-@contextmanager
-def plain_server() -> Iterator[str]:
-    """The server in a process of its own; gives its URL."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.session"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield f"ws://127.0.0.1:{process.stdout.readline().strip()}{PATH}"
-        finally:
-            process.terminate()
-
-
-async def _serve() -> None:
-    answers = [answer(number) for number in range(MESSAGES // ANSWER_EVERY)]
-
-    async def talk(connection: ServerConnection) -> None:
-        heard = 0
-        with suppress(ConnectionClosed):
-            async for message in connection:
-                if isinstance(message, bytes):
-                    heard += 1
-                    if heard % ANSWER_EVERY == 0:
-                        await connection.send(answers[(heard // ANSWER_EVERY - 1) % len(answers)])
-
-    async with serve(talk, "127.0.0.1", 0, compression=None) as server:
-        print(next(iter(server.sockets)).getsockname()[1], flush=True)
-        await server.serve_forever()
-
-
-if __name__ == "__main__":
-    asyncio.run(_serve())
+def cost_of(have: Callable[[], object]) -> Cost:
+    """What it costs this process."""
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    have()
+    return Cost(time.process_time() - cpu, time.perf_counter() - wall)
