@@ -16,6 +16,10 @@ BENCHMARKS = (
     "check_plan",
     "search",
     "recording_cost",
+    "replay_speed",
+    "replay_drift",
+    "proxy_cost",
+    "cassette_memory",
 )
 
 

@@ -1,6 +1,6 @@
 """Who serves the session of `benchmarks.session`, each alone in a process:
 
-    python -m benchmarks.session_servers plain
+    python -m benchmarks.session_servers plain [SECONDS]
     python -m benchmarks.session_servers replay CASSETTE TIMING
     python -m benchmarks.session_servers proxy URL CASSETTE
     python -m benchmarks.session_servers bare-proxy URL
@@ -12,6 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import os
+import resource
+import socket
 import subprocess
 import sys
 import time
@@ -34,9 +38,9 @@ class Process:
         url: of the session.
     """
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], port: int | None = None) -> None:
         self._process = process
-        self.url = f"ws://127.0.0.1:{self._line()}{PATH}"
+        self.url = f"ws://127.0.0.1:{self._line() if port is None else port}{PATH}"
 
     def _line(self) -> str:
         assert self._process.stdout is not None
@@ -54,6 +58,16 @@ class Process:
         return float(cpu), int(held)
 
 
+class Foreign(Process):
+    """One that is asked by way of the system."""
+
+    def cost(self) -> tuple[float, int]:
+        """CPU seconds so far, and bytes of memory held now."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        cpu = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu, int(stat[21]) * resource.getpagesize()
+
+
 @contextmanager
 def served_by(*arguments: str) -> Iterator[Process]:
     """A server of this module, until the block is left."""
@@ -69,8 +83,33 @@ def served_by(*arguments: str) -> Iterator[Process]:
             process.terminate()
 
 
-async def plain() -> None:
-    """Every tenth message of audio is answered, and nothing else is done."""
+@contextmanager
+def reverse_mitmproxy(program: Path, url: str) -> Iterator[Process]:
+    """mitmproxy in front of a server, keeping nothing, until the block is left."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    mode = f"reverse:{url.removesuffix(PATH).replace('ws://', 'http://')}"
+    command = [program, "-q", "--mode", mode, "--listen-host", "127.0.0.1", "-p", str(port)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with subprocess.Popen(command, text=True, env=environment) as process:
+        try:
+            _wait_for(port)
+            yield Foreign(process, port)
+        finally:
+            process.terminate()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"nobody listens on port {port}")
+
+
+async def plain(thinks_s: str = "0") -> None:
+    """Every tenth message of audio is answered after so many seconds, and nothing else is done."""
+    pause, loop = float(thinks_s), asyncio.get_running_loop()
     answers = [answer(number) for number in range(MESSAGES // ANSWER_EVERY)]
 
     async def talk(connection: ServerConnection) -> None:
@@ -80,7 +119,11 @@ async def plain() -> None:
                 if isinstance(message, bytes):
                     heard += 1
                     if heard % ANSWER_EVERY == 0:
-                        await connection.send(answers[(heard // ANSWER_EVERY - 1) % len(answers)])
+                        said = answers[(heard // ANSWER_EVERY - 1) % len(answers)]
+                        if pause:
+                            loop.call_later(pause, loop.create_task, connection.send(said))
+                        else:
+                            await connection.send(said)
 
     async with serve(talk, "127.0.0.1", 0, compression=None) as server:
         await _until_closed(next(iter(server.sockets)).getsockname()[1])
@@ -156,5 +199,7 @@ async def _until_closed(port: int, again: object = None) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever looks whether a port is open says nothing, which is no error here.
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)
     serving = {"plain": plain, "bare-proxy": bare_proxy, "proxy": proxy, "replay": replay}
     asyncio.run(serving[sys.argv[1]](*sys.argv[2:]))  # type: ignore[operator]
