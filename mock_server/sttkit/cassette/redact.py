@@ -225,13 +225,13 @@ class Redactor:
             for name, value in query
         )
 
-    def knowing(self, request: Request) -> Redactor:
-        """This redactor, which also knows the secrets that ``request`` was sent with.
+    def knowing(self, query: Pairs, headers: Pairs) -> Redactor:
+        """This redactor, which also knows the secrets that a request was sent with.
 
         Wherever they turn up later, they are removed: a server may repeat them.
         """
-        named = [value for name, value in request.query if self.is_secret_name(name)]
-        for name, value in request.headers:
+        named = [value for name, value in query if self.is_secret_name(name)]
+        for name, value in headers:
             lower = name.lower()
             if lower in _SECRET_HEADERS or self.is_secret_name(lower):
                 # "Bearer key" has the key behind a space; a cookie has it behind its name.

@@ -199,7 +199,7 @@ class _LearningGuard:
 
     def entry(self, entry: AnyEntry) -> AnyEntry:
         if isinstance(entry, Request):
-            self._redactor = self._redactor.knowing(entry)
+            self._redactor = self._redactor.knowing(entry.query, entry.headers)
         return self._redactor.entry(entry)
 
     def aside(self, data: bytes) -> bytes:
