@@ -57,7 +57,9 @@ def rows() -> Iterator[Row]:
     for name in list(subjects)[1:]:
         trip = median(one[name].trip_s - one["direct"].trip_s for one in rounds)
         cpu = median(one[name].cpu_s for one in rounds)
-        yield Row(f"{name}: round trip", f"+{trip * 1e6:.0f} us, {cpu * 1e6:.0f} us CPU per message")
+        yield Row(
+            f"{name}: round trip", f"+{trip * 1e6:.0f} us, {cpu * 1e6:.0f} us CPU per message"
+        )
     if program is None:
         yield Row("mitmproxy", "could not be installed")
     ratio = median(one["sttkit record"].cpu_s / one["a bare proxy"].cpu_s for one in rounds)

@@ -27,7 +27,9 @@ def rows() -> Iterator[Row]:
     for what, at in (("wall time", 0), ("CPU, client and server", 1)):
         pairs.sort(key=lambda pair: pair[1][at] / pair[0][at])
         direct, again = pairs[ROUNDS // 2]
-        figure = f"{again[at] / direct[at]:.2f} ({again[at] * 1e3:.0f} and {direct[at] * 1e3:.0f} ms)"
+        figure = (
+            f"{again[at] / direct[at]:.2f} ({again[at] * 1e3:.0f} and {direct[at] * 1e3:.0f} ms)"
+        )
         yield Row(f"{what}: replayed over direct (median of {ROUNDS} pairs)", figure, "<= 2")
 
 

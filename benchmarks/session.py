@@ -23,7 +23,7 @@ MESSAGES = 3000
 ANSWER_EVERY = 10
 CONFIG = json.dumps({"type": "config", "sample_rate": 16000, "language": "en"})
 PATH = "/ws/transcribe"
-_WORDS = "hello there friend how are you today".split()
+_WORDS = ["hello", "there", "friend", "how", "are", "you", "today"]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sttkit.cassette.matching import Mismatch
 from sttkit.cassette.model import query_of
-from sttkit.cassette.tape import Expected, Part, Step, Tape, word_of
+from sttkit.cassette.steps import Step
+from sttkit.cassette.tape import Expected, Part, Tape, word_of
 from sttkit.dialects.model import Message, Request
 from sttkit.events import ClientEvent
 
