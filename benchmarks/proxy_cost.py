@@ -31,7 +31,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Passed:
-    """One round: seconds from a message to its answer, and CPU seconds of the server per message."""
+    """One round: seconds from a message to its answer, and CPU seconds per message."""
 
     trip_s: float
     cpu_s: float

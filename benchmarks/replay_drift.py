@@ -1,9 +1,9 @@
 """How far a replay at the recorded pace is from the recording, seen by the client.
 
-The client sends audio at real pace, as it did then, to a server that thinks for a tenth of a second.
-What is compared is how long each answer came after the message of audio that led to it. What the
-machine does to either session counts as drift, too: so that is measured besides, by recording the
-server a second time.
+The client sends audio at real pace, as it did then, to a server that thinks for a tenth of a
+second. What is compared is how long each answer came after the message of audio that led to it.
+What the machine does to either session counts as drift, too: so that is measured besides, by
+recording the server a second time.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def answer(number: int) -> str:
 
 
 Client = Callable[[str, Sequence[bytes], float], Coroutine[Any, Any, list[float]]]
-"""Has the session: URL, audio, and seconds from one message to the next; tells when answers came."""
+"""Has the session: URL, audio, seconds from one message to the next; tells when answers came."""
 
 
 async def by_aiohttp(url: str, messages: Sequence[bytes], every_s: float = 0.0) -> list[float]:

@@ -230,6 +230,7 @@ class ConnectionRecorder:
     @property
     def is_closed(self) -> bool:
         """Whether both sides have sent close frames, so that only the end is missing."""
+        self.settle()
         return self._tap is not None and self._tap.is_closed
 
     def receive(self, side: Side, data: bytes) -> None:
