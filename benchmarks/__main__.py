@@ -15,6 +15,11 @@ BENCHMARKS = (
     "simulated_memory",
     "check_plan",
     "search",
+    "recording_cost",
+    "replay_speed",
+    "replay_drift",
+    "proxy_cost",
+    "cassette_memory",
 )
 
 

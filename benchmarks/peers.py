@@ -1,7 +1,7 @@
-"""An environment for peers that must not be installed beside the kit, made when it is needed.
+"""Environments for peers that must not be installed beside the kit, made when they are needed.
 
-looptime is a pytest plugin that patches every loop it meets. It goes into ``.venv-peers``; what
-runs there finds everything else in the environment that made it, so all versions are the same.
+looptime is a pytest plugin that patches every loop it meets; mitmproxy wants other versions of what
+the kit needs, too. Each goes into a folder of ``.venv-peers``, as ``peers-NAME.txt`` says.
 """
 
 from __future__ import annotations
@@ -15,24 +15,42 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _FOLDER = Path(".venv-peers")
-_WANTED = Path(__file__).with_name("peers.txt")
 
 
 def environment() -> Mapping[str, str] | None:
-    """Variables to start Python with, so that it finds the peers; None if they cannot be had."""
-    place = sysconfig.get_path("purelib", vars={"base": str(_FOLDER.resolve())})
-    made = _FOLDER / f".ready-{sys.version_info.major}.{sys.version_info.minor}"
-    if not made.exists() or made.read_text() != _WANTED.read_text():
+    """Variables to start Python with, so that it finds looptime; None if it cannot be had.
+
+    What runs there finds everything else in the environment that made it, so all versions are the
+    same.
+    """
+    folder = _made("looptime")
+    if folder is None:
+        return None
+    place = sysconfig.get_path("purelib", vars={"base": str(folder.resolve())})
+    paths = [path for path in (os.environ.get("PYTHONPATH"), place) if path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def program(peer: str, name: str) -> Path | None:
+    """A program of a peer; None if it cannot be had."""
+    folder = _made(peer)
+    return folder / "bin" / name if folder is not None else None
+
+
+def _made(peer: str) -> Path | None:
+    folder = _FOLDER / peer
+    wanted = Path(__file__).with_name(f"peers-{peer}.txt")
+    made = folder / f".ready-{sys.version_info.major}.{sys.version_info.minor}"
+    if not made.exists() or made.read_text() != wanted.read_text():
         try:
-            venv.create(_FOLDER, with_pip=True, clear=True)
+            venv.create(folder, with_pip=True, clear=True)
             subprocess.run(
-                [_FOLDER / "bin" / "python", "-m", "pip", "install", "-q", "-r", _WANTED],
+                [folder / "bin" / "python", "-m", "pip", "install", "-q", "-r", wanted],
                 check=True,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
         except (OSError, subprocess.CalledProcessError):
             return None
-        made.write_text(_WANTED.read_text())
-    paths = [path for path in (os.environ.get("PYTHONPATH"), place) if path]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        made.write_text(wanted.read_text())
+    return folder

@@ -189,3 +189,21 @@ def test_paths_start_at_the_folder_of_the_test(project: pytest.Pytester) -> None
     Path(project.path / "two.jsonl").rename(folder / "own.jsonl")
     Path(project.path / "two.audio").rename(folder / "own.audio")
     project.runpytest("-q", "-p", "no:cacheprovider", "deep").assert_outcomes(passed=1)
+
+
+def test_a_key_that_a_client_says_is_not_in_what_a_failing_test_prints(
+    project: pytest.Pytester,
+) -> None:
+    result = run(
+        project,
+        """
+@pytest.mark.stt_cassette("two.jsonl")
+def test_other_words(stt_server):
+    with stt_server.listening() as place:
+        talk(place, b"\\0\\0" * 4000, language="sk-abcdefghij" + "klmnop1234")
+""",
+    )
+    result.assert_outcomes(failed=1)
+    said = "\n".join([*result.outlines, *result.errlines])
+    assert "language was" in said
+    assert "sk-abcdefghijklmnop1234" not in said

@@ -13,12 +13,17 @@ back (12 ms at 16 kHz), and only where the audio does not go on as expected.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import NamedTuple
+
+import numpy as np
 
 _PROBE_BYTES = 64
 """32 samples: at 24 LSB of noise the chance of a false match is nil."""
 _STEP_BYTES = 320
 _ZEROS_BYTES = 16
+_NEAR_BYTES = 65_536
+"""Two seconds at 16 kHz."""
 _GIVE_UP_BYTES = 9600
 """Unfound audio before a session without any match counts as unmarked (0.3 s at 16 kHz)."""
 
@@ -136,9 +141,7 @@ class Locator:
             track = self._tracks[name]
             # Ahead of the cursor first: loss is likelier than repetition, and cheaper to find.
             for start in (self._at, 0) if name == self._track else (0,):
-                place = track.find(probe, start)
-                while place > 0 and place % 2 == 1:
-                    place = track.find(probe, place + 1)
+                place = _place_of(track, probe, start)
                 if place >= 0:
                     return name, place
         return None
@@ -201,6 +204,26 @@ class Locator:
 
     def _foreign(self, count: int) -> Span:
         return Span(None, 0.0, count / self._bytes_per_s, exact=False)
+
+
+def _place_of(track: bytes, probe: bytes, start: int) -> int:
+    """The first sample from ``start`` on where ``probe`` is in the track; -1 if it is nowhere.
+
+    Near the start is likeliest. For the rest, whole words are compared: in quiet audio every second
+    byte is the same, which makes a search by bytes a hundred times slower.
+    """
+    place = track.find(probe, start, start + _NEAR_BYTES)
+    while place > 0 and place % 2 == 1:
+        place = track.find(probe, place + 1, start + _NEAR_BYTES)
+    if place >= 0:
+        return place
+    first = int.from_bytes(probe[:8], "little")
+    found: list[int] = []
+    for phase in range(start, min(start + 8, len(track) - 7), 2):
+        words = np.frombuffer(track, "<u8", (len(track) - phase) // 8, phase)
+        places = (phase + 8 * int(index) for index in np.flatnonzero(words == first))
+        found.extend(islice((one for one in places if track.startswith(probe, one)), 1))
+    return min(found, default=-1)
 
 
 def _leading_zeros(pcm: bytes, at: int) -> int:

@@ -95,6 +95,7 @@ class Mismatch:
         at_s: when that was, seconds since the interaction began.
         expected, got: what was recorded, and what came.
         differs: the differences, if the two can be compared.
+        opening: whether it is about what opens a session, whatever happens later.
     """
 
     cassette: str
@@ -104,6 +105,7 @@ class Mismatch:
     expected: str
     got: str
     differs: tuple[str, ...] = ()
+    opening: bool = False
 
     def __str__(self) -> str:
         where = f"{self.cassette}, interaction {self.interaction}"

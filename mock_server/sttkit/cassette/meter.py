@@ -21,6 +21,7 @@ class Meter:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
+        self._read = dialect.read
         self._config: dict[str, object] = {}
         self._view = View("session-0", self._config)
         self._rate = dialect.rate_of({})
@@ -36,7 +37,7 @@ class Meter:
 
     def hear(self, message: Message) -> ClientEvent:
         """What a message means."""
-        event = self._dialect.read(message, self._view)
+        event = self._read(message, self._view)
         if isinstance(event, Audio):
             self._bytes += len(event.pcm)
         elif isinstance(event, Config):

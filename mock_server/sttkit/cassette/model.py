@@ -295,6 +295,15 @@ class Cassette:
             for number, placed in sorted(found.items())
         )
 
+    @property
+    def lacks_blob(self) -> bool:
+        """Whether there should be bytes beside it that are not at hand."""
+        return self.blob is None and any(
+            not isinstance(getattr(entry, "blob", UNSET), UnsetType)
+            or not isinstance(getattr(entry, "offset", UNSET), UnsetType)
+            for entry in self.entries
+        )
+
     def data_of(self, entry: Carrier) -> bytes | None:
         """The bytes that ``entry`` carries; None if they were left out or are not at hand."""
         if not isinstance(entry.json, UnsetType):

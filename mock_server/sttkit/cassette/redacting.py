@@ -51,6 +51,18 @@ def redacted(cassette: Cassette, redactor: Redactor, *, audio: AudioPolicy = "ke
     return Cassette(made, entries, bytes(remaker.blob), cassette.cut, cassette.name)
 
 
+def without_secrets(cassette: Cassette, redactor: Redactor) -> Cassette:
+    """``cassette`` to be shown: nothing else is removed, and nothing refused."""
+    blob = redactor.aside(cassette.blob) if cassette.blob is not None else None
+    entries = tuple(map(redactor.entry, cassette.entries))
+    header = msgspec.structs.replace(
+        cassette.header,
+        truth=tuple(map(redactor.text, cassette.header.truth)),
+        note=redactor.text(cassette.header.note),
+    )
+    return Cassette(header, entries, blob, cassette.cut, cassette.name)
+
+
 class _Remaker:
     def __init__(self, cassette: Cassette, redactor: Redactor, audio: AudioPolicy) -> None:
         self._cassette = cassette

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sttkit.cassette.matching import Mismatch
 from sttkit.cassette.model import query_of
-from sttkit.cassette.tape import Expected, Part, Step, Tape, word_of
+from sttkit.cassette.steps import Step
+from sttkit.cassette.tape import Expected, Part, Tape, word_of
 from sttkit.dialects.model import Message, Request
 from sttkit.events import ClientEvent
 
@@ -94,7 +95,8 @@ class Reel:
         if following is None or expected[following].what != "close":
             if not self.is_rest:
                 nearest = expected[following] if following is not None else None
-                self._playing.mismatch(self.part, nearest, f"close {message}")
+                said = self._playing.clean(message)
+                self._playing.mismatch(self.part, nearest, f"close {said!s}")
             return
         before = self._said_in_a_row
         self._match("close", message)
@@ -198,6 +200,7 @@ class Playing:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self.mismatches: list[Mismatch] = []
+        self._redactor = tape.redactor
         self._left = list(tape.parts)
         self._reels: list[Reel] = []
         self._broken_off: Reel | None = None
@@ -224,6 +227,7 @@ class Playing:
 
         Where attempts go on beyond the cassette, the healthy recogniser serves them.
         """
+        self._learn(request)
         part: Part | None
         if self._broken_off is not None:
             part = self._broken_off.part
@@ -242,6 +246,7 @@ class Playing:
 
     def take_exchange(self, request: Request) -> Part | None:
         """The interaction that a plain HTTP request gets; None if there is none."""
+        self._learn(request)
         part = self._take(
             lambda part: (
                 not part.is_websocket
@@ -281,23 +286,27 @@ class Playing:
                 None,
                 0.0,
                 f"no further request: {number} interactions are recorded",
-                f"{request.method} {self.tape.redactor.text(request.path)}",
+                f"{request.method} {self._redactor.text(request.path)}",
             )
         )
 
     def clean(self, message: Message) -> Message:
-        """What a client said, without secrets."""
+        """What a client said, without secrets: those that it was let in with among them."""
         if isinstance(message, bytes):
-            return message
-        return self.tape.redactor.document(message, is_transcript=False)
+            return self._redactor.aside(message)
+        return self._redactor.document(message, is_transcript=False)
+
+    def _learn(self, request: Request) -> None:
+        headers = tuple(request.headers.items())
+        self._redactor = self._redactor.knowing(_pairs(request.query), headers)
 
     def mismatch(
         self, part: Part, nearest: Expected | None, got: str, differs: tuple[str, ...] = ()
     ) -> None:
         """Something did not match."""
-        expected = (
-            "nothing more" if nearest is None else f"{nearest.what} {_shown(nearest.payload)}"
-        )
+        expected = "nothing more"
+        if nearest is not None:
+            expected = f"{nearest.what} {_shown(self.clean(nearest.payload))}"
         place = part.place if nearest is None else nearest.place
         at_us = part.began_us if nearest is None else nearest.at_us
         self.mismatches.append(
@@ -309,6 +318,7 @@ class Playing:
                 expected,
                 got,
                 differs,
+                opening=bool(differs) and nearest is not None and nearest.before_audio,
             )
         )
 
@@ -332,10 +342,10 @@ class Playing:
         differs: list[str] = []
         if recorded.method != request.method:
             differs.append(f"the method was {recorded.method}, and is {request.method}")
-        path = self.tape.redactor.text(request.path)
-        if self.tape.redactor.text(recorded.path) != path:
-            differs.append(f"the path was {recorded.path}, and is {path}")
-        clean = self.tape.redactor.query
+        path, recorded_path = map(self._redactor.text, (request.path, recorded.path))
+        if recorded_path != path:
+            differs.append(f"the path was {recorded_path}, and is {path}")
+        clean = self._redactor.query
         before = query_of(clean(recorded.query))
         now = query_of(clean(_pairs(request.query)))
         differs += self.tape.rules.query_differences(before, now)
@@ -346,9 +356,10 @@ class Playing:
                     part.number + 1,
                     part.place + 1,
                     (recorded.at_us - part.began_us) * 1e-6,
-                    f"{recorded.method} {recorded.path}{_query(before)}",
+                    f"{recorded.method} {recorded_path}{_query(before)}",
                     f"{request.method} {path}{_query(now)}",
                     tuple(differs),
+                    opening=self._broken_off is None,  # options may be others by then
                 )
             )
 

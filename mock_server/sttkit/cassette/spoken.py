@@ -8,9 +8,12 @@ from sttkit.cassette.model import Audio, Body, Cassette, Interaction, Message
 from sttkit.cassette.raw import dialect_of
 from sttkit.cassette.tape import dialect_request
 from sttkit.dialects.model import Dialect
+from sttkit.errors import UsageError
 from sttkit.events import Audio as HeardAudio
 from sttkit.events import Final, Flush, Word
 
+MAX_SPEECH_S = 12 * 3600.0
+"""More does not fit beside a cassette, and what was left out has to be made."""
 _SHORT_S = 0.02
 
 
@@ -19,6 +22,9 @@ def speech_of(cassette: Cassette) -> Speech:
 
     Where the audio is not on the cassette, it is synthesised, as long and with the words where they
     were: the answers come from the cassette anyway.
+
+    Raises:
+        UsageError: it is longer than anybody's memory.
     """
     header = cassette.header
     dialect = dialect_of(header.dialect, header.sample_rate, where=f"{cassette.name}:1")
@@ -41,6 +47,12 @@ def speech_of(cassette: Cassette) -> Speech:
                 utterances.append(Utterance(tuple(later)))
         begins_us += max(one.entries[-1].audio_us, len(heard or b"") * 500_000 // (heard_rate or 1))
     duration = max(begins_us * 1e-6, utterances[-1].end if utterances else 0.0)
+    if duration > MAX_SPEECH_S:
+        raise UsageError(
+            f"{duration / 3600:,.0f} hours of audio",
+            where=cassette.name,
+            expected=f"at most {MAX_SPEECH_S / 3600:.0f}, to be played",
+        )
     clip = Clip(bytes(pcm), rate) if is_whole and pcm else None
     return Speech(tuple(utterances), duration, core=len(utterances), recording=clip)
 

@@ -13,18 +13,25 @@ over with its answer: what comes then on a connection that is kept alive is for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
+from websockets.frames import apply_mask
 
 from sttkit.cassette.model import How, Pairs, Side
 from sttkit.cassette.writing import InteractionWriter
 
 Transport = Literal["fin", "reset", "silence"]
 """How a transport can end."""
+Piece = tuple[Side, bytes, int]
+"""Bytes that passed, who sent them, and when."""
 
 _TEXT, _BINARY, _CONT, _CLOSE, _PING, _PONG = 1, 2, 0, 8, 9, 10
+_OPCODES = frozenset({_TEXT, _BINARY, _CONT, _CLOSE, _PING, _PONG})
+_USUAL = b"\x82\xfe"
+"""How a whole masked binary frame of 126 to 65,535 bytes begins."""
 MAX_HEAD_BYTES = 65_536
 UNANSWERED_US = 1_000_000
 """A server that leaves a ping unanswered for so long, until its client gives up, fell silent."""
@@ -61,6 +68,32 @@ class Tap:
     def is_closed(self) -> bool:
         """Whether both sides have sent close frames."""
         return len(set(self._closed)) == 2
+
+    def receive_all(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
+        """Several pieces passed; returns those that are for another tap (see `is_over`)."""
+        take_audio, is_between = self._writer.binary, self._is_between_messages
+        for number, (side, data, at_us) in enumerate(pieces):
+            # Nearly all of a session is audio, a whole frame of it in each piece: these few lines
+            # are a third of what it costs to record one.
+            if (
+                data.startswith(_USUAL)
+                and side == "client"
+                and is_between
+                and 133 < len(data) == 8 + (data[2] << 8 | data[3])
+            ):
+                take_audio(at_us, apply_mask(data[8:], data[4:8]))
+            elif self._is_over and side == "client":
+                return pieces[number:]
+            else:
+                self.receive(side, data, at_us)
+                is_between = self._is_between_messages
+        return ()
+
+    @property
+    def _is_between_messages(self) -> bool:
+        """Whether the next byte of the client begins a message."""
+        frames = self._frames.get("client")
+        return frames is not None and frames.is_between_messages and not self._is_over
 
     def receive(self, side: Side, data: bytes, at_us: int) -> None:
         """Bytes passed, sent by ``side``."""
@@ -169,7 +202,7 @@ class Tap:
     # --- what the parsers say -------------------------------------------------------------
 
     def on_message(
-        self, side: Side, opcode: int, data: bytes, frames: list[int], at_us: int
+        self, side: Side, opcode: int, data: bytes, frames: tuple[int, ...], at_us: int
     ) -> bool:
         """A whole message; false if it is no valid text."""
         if opcode == _BINARY:
@@ -210,83 +243,118 @@ class Tap:
 
 
 class _Frames:
-    """Takes one direction apart (RFC 6455, 5.2)."""
+    """Takes one direction apart (RFC 6455, 5.2).
+
+    Most reads are one whole frame: nothing is copied for those but the payload.
+    """
 
     def __init__(self, tap: Tap, side: Side, *, is_stray: bool = False) -> None:
         self._tap = tap
         self._side: Side = side
-        self._buffer = bytearray()
+        self._mask_bit = 0x80 if side == "client" else 0
+        self._begun = bytearray()
+        """The beginning of a frame."""
+        self._needed = 0
+        """Its size, as far as it is known."""
         self._parts: list[bytes] = []
         self._opcode = 0
         self._raw = bytearray()
         """The frames of the message that is being gathered."""
         self._is_stray = is_stray
 
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether the next byte begins a message."""
+        return not (self._begun or self._parts or self._is_stray)
+
     def receive(self, data: bytes, at_us: int) -> None:
         if self._is_stray:
             self._tap.on_stray(self._side, data, at_us)
             return
-        self._buffer += data
-        while self._take_frame(at_us):
-            pass
-        if self._is_stray and self._buffer:
-            rest, self._buffer = bytes(self._raw + self._buffer), bytearray()
-            self._tap.on_stray(self._side, rest, at_us)
+        if self._begun:
+            self._begun += data
+            if len(self._begun) < self._needed:
+                return
+            data = bytes(self._begun)
+            self._begun.clear()
+        at, size = 0, len(data)
+        while at < size:
+            taken = self._take_frame(data, at, at_us)
+            if not taken:
+                break
+            at += taken
+        if at == size:
+            return
+        rest = data[at:]
+        if self._is_stray:
+            self._tap.on_stray(self._side, bytes(self._raw) + rest, at_us)
+        else:
+            self._begun += rest
 
-    def _take_frame(self, at_us: int) -> bool:
-        buffer = self._buffer
-        if len(buffer) < 2:
-            return False
-        fin, opcode = bool(buffer[0] & 0x80), buffer[0] & 0x0F
-        masked, size = bool(buffer[1] & 0x80), buffer[1] & 0x7F
-        at = 2
+    def _take_frame(self, data: bytes, begin: int, at_us: int) -> int:
+        """Take the frame that begins there; returns its size, 0 if it is not whole or none."""
+        there = len(data) - begin
+        if there < 2:
+            return self._wait_for(2)
+        first, second = data[begin], data[begin + 1]
+        opcode, fin = first & 0x0F, first & 0x80
+        size = second & 0x7F
+        head = 2
         if size > 125:
-            width = 2 if size == 126 else 8
-            if len(buffer) < 2 + width:
-                return False
-            size = int.from_bytes(buffer[2 : 2 + width], "big")
-            if size < 126 or (width == 8 and not 65_535 < size < 1 << 63):
+            head = 4 if size == 126 else 10
+            if there < head:
+                return self._wait_for(head)
+            size = int.from_bytes(data[begin + 2 : begin + head], "big")
+            if size < 126 or (head == 10 and not 65_535 < size < 1 << 63):
                 return self._stray()
-            at += width
-        wrong = (
-            buffer[0] & 0x70
-            or opcode not in (_CONT, _TEXT, _BINARY, _CLOSE, _PING, _PONG)
-            or masked != (self._side == "client")
-            or (opcode >= _CLOSE and (not fin or size > 125))
-            or ((opcode == _CONT) != bool(self._parts) and opcode < _CLOSE)
-        )
-        if wrong:
+        is_control = opcode >= _CLOSE
+        if (
+            first & 0x70
+            or opcode not in _OPCODES
+            or second & 0x80 != self._mask_bit
+            or (is_control and (not fin or size > 125))
+            or (not is_control and (opcode == _CONT) != bool(self._parts))
+        ):
             return self._stray()
-        end = at + 4 * masked + size
-        if len(buffer) < end:
-            return False
-        data = bytes(buffer[end - size : end])
-        if masked:
-            data = _unmasked(data, bytes(buffer[at : at + 4]))
-        frame = bytes(buffer[:end])
-        if opcode >= _CLOSE:
-            if not self._tap.on_control(self._side, opcode, data, at_us):
-                return self._stray()
-            del buffer[:end]
-            return True
+        if self._mask_bit:
+            head += 4
+        whole = head + size
+        if there < whole:
+            return self._wait_for(whole)
+        payload = data[begin + head : begin + whole]
+        if self._mask_bit and payload:
+            payload = apply_mask(payload, data[begin + head - 4 : begin + head])
+        if is_control:
+            is_valid = self._tap.on_control(self._side, opcode, payload, at_us)
+        elif fin and not self._parts:
+            is_valid = self._tap.on_message(self._side, opcode, payload, (), at_us)
+        else:
+            is_valid = self._gather(opcode, payload, data[begin : begin + whole], fin != 0, at_us)
+        return whole if is_valid else self._stray()
+
+    def _gather(self, opcode: int, payload: bytes, frame: bytes, fin: bool, at_us: int) -> bool:
+        """A frame of a message in several; false if it makes the message an invalid one."""
         if opcode != _CONT:
             self._opcode = opcode
         if fin:
-            whole = b"".join([*self._parts, data])
-            sizes = [*map(len, self._parts), len(data)] if self._parts else []
-            if not self._tap.on_message(self._side, self._opcode, whole, sizes, at_us):
-                return self._stray()
+            parts = [*self._parts, payload]
+            sizes = tuple(map(len, parts))
+            if not self._tap.on_message(self._side, self._opcode, b"".join(parts), sizes, at_us):
+                return False
             self._parts.clear()
             self._raw.clear()
         else:
-            self._parts.append(data)
+            self._parts.append(payload)
             self._raw += frame
-        del buffer[:end]
         return True
 
-    def _stray(self) -> bool:
+    def _wait_for(self, size: int) -> int:
+        self._needed = size
+        return 0
+
+    def _stray(self) -> int:
         self._is_stray = True
-        return False
+        return 0
 
 
 class _Exchange:
@@ -370,11 +438,3 @@ def _parsed(head: bytes) -> tuple[str, Pairs]:
 def _pairs(items: object) -> Pairs:
     assert isinstance(items, list)
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in items)
-
-
-def _unmasked(data: bytes, mask: bytes) -> bytes:
-    if not data:
-        return b""
-    repeated = (mask * (len(data) // 4 + 1))[: len(data)]
-    whole = int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")
-    return whole.to_bytes(len(data), "big")

@@ -7,7 +7,6 @@ step survives another chunk size, another pace and a retry, and never comes befo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -33,6 +32,7 @@ from sttkit.cassette.model import (
 )
 from sttkit.cassette.raw import dialect_of
 from sttkit.cassette.redact import Redactor
+from sttkit.cassette.steps import Step, with_points
 from sttkit.dialects.model import Dialect
 from sttkit.dialects.model import Message as Payload
 from sttkit.dialects.model import Request as DialectRequest
@@ -41,20 +41,10 @@ from sttkit.events import (
     ClientEvent,
     Config,
     EndOfStream,
-    Final,
     Flush,
-    Interim,
     Keepalive,
-    ServerEvent,
-    SpeechEnded,
-    SpeechStarted,
-    Transcript,
     Unintelligible,
 )
-from sttkit.faults import Point
-
-IDLE_AFTER_US = 200_000
-"""Audio without speech before a session counts as idle, as with scripts."""
 
 Attempts = Literal["recorded", "continue"]
 
@@ -95,39 +85,6 @@ class Timing:
 
 
 ASAP, EXACT = Timing(0.0), Timing(1.0)
-
-
-@dataclass(frozen=True)
-class Step:
-    """Something the server did, and its cue.
-
-    Attributes:
-        place: number of its entry in the cassette, from 1.
-        audio_us: the audio position that must have been reached.
-        said: how much of `Part.expected` must have come.
-        delay_us: how long after that it came.
-        entry: what it is; None for a mere point.
-        data: the bytes it carries.
-        event: what a message means, as far as the dialect can tell.
-        point: a named point that only the audio tells.
-        linger_us: of an end by FIN, how long after that the socket was gone.
-    """
-
-    place: int
-    audio_us: int
-    said: int
-    delay_us: int
-    entry: Message | Ping | Pong | Close | Bytes | Fin | End | None = None
-    data: bytes = b""
-    event: ServerEvent | None = None
-    point: Point | None = None
-    linger_us: int = 0
-
-    @property
-    def payload(self) -> Payload:
-        """The data of a message: text or binary."""
-        is_text = isinstance(self.entry, Message) and self.entry.opcode == "text"
-        return self.data.decode("utf-8", "surrogatepass") if is_text else self.data
 
 
 @dataclass(frozen=True)
@@ -266,7 +223,7 @@ def _part(
         answer_after_us=max(0, after_us),
         body=body,
         is_websocket=one.is_websocket,
-        steps=tuple(_with_points(steps, one.entries[-1].audio_us)),
+        steps=tuple(with_points(steps, one.entries[-1].audio_us)),
         expected=tuple(compiler.expected),
         reply=compiler.reply,
         end=one.end,
@@ -378,59 +335,6 @@ class _Compiler:
             delay_us=max(0, cue.at_us - self._cause_us),
             entry=entry,
         )
-
-
-def _with_points(steps: list[Step], audio_us: int) -> Iterator[Step]:
-    """The steps, with the points between them that only the audio tells.
-
-    ``audio_us`` is where the audio ended.
-    """
-    speaking = idle = False
-    ended: Step | None = None
-    said = 0
-    for step in steps:
-        begins = isinstance(step.event, (SpeechStarted, Interim)) or (
-            isinstance(step.event, Final) and bool(step.event.text)
-        )
-        if not idle and (begins or step.audio_us > IDLE_AFTER_US):
-            idle = True
-            at_us = min(IDLE_AFTER_US, step.audio_us)
-            yield Step(step.place, at_us, said, 0, point=Point.IDLE)
-        if ended is not None and (begins or step.audio_us >= audio_us):
-            begins_us = _time_us(step.event, begins=True) if begins else audio_us
-            yield _between(ended, step.place, step.audio_us, begins_us)
-            ended = None
-        if begins:
-            speaking = True
-        elif speaking and isinstance(step.event, SpeechEnded):
-            speaking, ended = False, step
-        if isinstance(step.event, Final) and step.event.endpoint:
-            speaking, ended = False, step
-        said = step.said
-        yield step
-
-
-def _between(ended: Step, place: int, latest_us: int, begins_us: int | None) -> Step:
-    """The middle of the pause between two utterances, but not before the first was answered."""
-    ended_us = _time_us(ended.event, begins=False)
-    middle = (
-        (ended.audio_us + latest_us) // 2
-        if ended_us is None or begins_us is None
-        else (ended_us + begins_us) // 2
-    )
-    at_us = min(max(middle, ended.audio_us), latest_us)
-    return Step(place, at_us, ended.said, 0, point=Point.BETWEEN_UTTERANCES)
-
-
-def _time_us(event: ServerEvent | None, *, begins: bool) -> int | None:
-    """Where in the audio an event says that speech begins or ends; None if it does not say."""
-    if isinstance(event, (SpeechStarted, SpeechEnded)):
-        at = event.at
-    elif isinstance(event, Transcript):
-        at = event.start if begins else event.end
-    else:
-        return None
-    return round(at * 1e6) or None
 
 
 def word_of(event: ClientEvent) -> str | None:

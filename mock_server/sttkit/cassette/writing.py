@@ -18,6 +18,7 @@ at most the last second in a crash: bytes kept aside must reach the disk before 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import sub
 from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
@@ -55,6 +56,8 @@ from sttkit.events import Audio as HeardAudio
 RUN_US = 1_000_000
 """How long a run of audio may last."""
 RUN_MESSAGES = 100
+RUN_BYTES = 1 << 20
+"""How much audio a run may have that is not written yet."""
 
 _TEXTUAL = ("json", "text/", "x-www-form-urlencoded", "xml")
 
@@ -160,6 +163,7 @@ class InteractionWriter:
     def __init__(self, writer: CassetteWriter, number: int) -> None:
         self.number = number
         self._writer = writer
+        self._keeps_audio = writer.header.audio == "kept"
         self._meter = Meter(writer.dialect)
         self._run: _Run | None = None
         self._textual_body = True
@@ -197,14 +201,34 @@ class InteractionWriter:
 
     def message(self, at_us: int, side: Side, data: Payload, frames: Sequence[int] = ()) -> None:
         """A whole message, when its last frame was seen; ``frames`` if there was more than one."""
-        opcode = "text" if isinstance(data, str) else "binary"
-        payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        is_text = isinstance(data, str)
+        if side == "client":
+            run = self._run
+            if run is not None and not (run.takes(at_us, is_text=is_text) and len(frames) < 2):
+                self.settle()  # while the position is still the one behind it
+            event = self._meter.hear(data)
+            if type(event) is HeardAudio and data:
+                self._audio(at_us, data, event.pcm, frames)
+                return
+        self._message(at_us, side, data, frames)
+
+    def binary(self, at_us: int, data: bytes) -> None:
+        """A whole binary message of the client, as most are: like `message`, but quicker."""
+        run = self._run
+        if run is None or not self._keeps_audio or not run.takes(at_us, is_text=False):
+            self.message(at_us, "client", data)
+        elif type(self._meter.hear(data)) is HeardAudio and data:
+            run.add(at_us, len(data), data)
+        else:
+            self._message(at_us, "client", data, ())
+
+    def _message(self, at_us: int, side: Side, data: Payload, frames: Sequence[int]) -> None:
+        """A message that is no audio."""
+        is_text = isinstance(data, str)
         frames = tuple(frames) if len(frames) > 1 else ()
-        event = self._meter.hear(data) if side == "client" else None
-        if isinstance(event, HeardAudio) and payload:
-            self._audio(at_us, data, payload, event.pcm, frames)
-            return
-        fields = self._carried(payload, text=isinstance(data, str))
+        payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        fields = self._carried(payload, text=is_text)
+        opcode = "text" if is_text else "binary"
         self._put(Message, at_us, side=side, opcode=opcode, frames=frames, **fields)
 
     def ping(self, at_us: int, side: Side, data: bytes) -> None:
@@ -235,30 +259,28 @@ class InteractionWriter:
     def settle(self) -> None:
         """Write the run of audio that is being gathered."""
         run, self._run = self._run, None
-        if run is not None:
-            self._writer.write(run.entry(self.number))
+        if run is None:
+            return
+        offset: int | UnsetType = UNSET
+        if self._writer.header.audio != "dropped":
+            # All of it at once: what is cut in two by messages is no less of a secret.
+            offset = self._writer.put_aside(run.kept)
+        self._writer.write(run.entry(self.number, self._meter.position_us, offset))
 
-    def _audio(
-        self, at_us: int, data: Payload, payload: bytes, pcm: bytes, frames: tuple[int, ...]
-    ) -> None:
-        kept = self._kept(data, payload, pcm)
-        offset: int | UnsetType = UNSET if kept is None else self._writer.put_aside(kept)
-        opcode = "text" if isinstance(data, str) else "binary"
+    def _audio(self, at_us: int, data: Payload, pcm: bytes, frames: Sequence[int]) -> None:
         run = self._run
-        if run is None or frames or not run.takes(at_us, opcode, offset):
-            self.settle()
-            run = self._run = _Run(at_us, opcode, offset, frames)
-        run.add(at_us, len(payload), self._meter.position_us)
-        if frames:
+        if run is None:
+            run = self._run = _Run(at_us, is_text=isinstance(data, str))
+        payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        run.add(at_us, len(payload), payload if self._keeps_audio else self._instead(data, pcm))
+        if len(frames) > 1:
+            run.frames = tuple(frames)
             self.settle()
 
-    def _kept(self, data: Payload, payload: bytes, pcm: bytes) -> bytes | None:
-        """What is kept of a message of audio; None if nothing is."""
-        policy = self._writer.header.audio
-        if policy == "kept":
-            return payload
-        if policy == "dropped":
-            return None
+    def _instead(self, data: Payload, pcm: bytes) -> bytes:
+        """What is written instead of a message of audio."""
+        if self._writer.header.audio == "dropped":
+            return b""
         noise = noise_like(pcm, self._meter.sample_rate, seed=self._meter.position_us)
         made = with_audio(data, pcm, noise)
         return made.encode() if isinstance(made, str) else made
@@ -274,51 +296,52 @@ class InteractionWriter:
 
 
 class _Run:
-    """Messages of audio that will be one entry."""
+    """Messages of audio that will be one entry.
 
-    def __init__(
-        self, at_us: int, opcode: str, offset: int | UnsetType, frames: tuple[int, ...]
-    ) -> None:
-        self._at_us = self._last_us = at_us
-        self._opcode = opcode
-        self._offset = offset
-        self._frames = frames
+    Attributes:
+        frames: of a single message that came in several.
+    """
+
+    def __init__(self, at_us: int, *, is_text: bool) -> None:
+        self.frames: tuple[int, ...] = ()
+        self._is_text = is_text
+        self._until_us = at_us + RUN_US
+        self._times: list[int] = []
         self._sizes: list[int] = []
-        self._gaps: list[int] = []
+        self._kept: list[bytes] = []
         self._bytes = 0
-        self._position_us = 0
 
-    def takes(self, at_us: int, opcode: str, offset: int | UnsetType) -> bool:
+    def takes(self, at_us: int, *, is_text: bool) -> bool:
         """Whether a message belongs to this run."""
         return (
-            opcode == self._opcode
-            and at_us - self._at_us < RUN_US
-            and len(self._sizes) < RUN_MESSAGES
-            and offset == self._next_offset  # another interaction may have come in between
+            is_text is self._is_text
+            and at_us < self._until_us
+            and self._bytes < RUN_BYTES
+            and len(self._times) < RUN_MESSAGES
         )
 
-    @property
-    def _next_offset(self) -> int | UnsetType:
-        return UNSET if isinstance(self._offset, UnsetType) else self._offset + self._bytes
-
-    def add(self, at_us: int, size: int, position_us: int) -> None:
-        """One message more."""
-        if self._sizes:
-            self._gaps.append(at_us - self._last_us)
+    def add(self, at_us: int, size: int, kept: bytes) -> None:
+        """One message more, and what is kept of it."""
+        self._times.append(at_us)
         self._sizes.append(size)
+        self._kept.append(kept)
         self._bytes += size
-        self._last_us = at_us
-        self._position_us = position_us
 
-    def entry(self, number: int) -> Audio:
-        """The whole run."""
+    @property
+    def kept(self) -> bytes:
+        """What is kept of all of them, one behind the other."""
+        return b"".join(self._kept)
+
+    def entry(self, number: int, position_us: int, offset: int | UnsetType) -> Audio:
+        """The whole run; ``offset`` is where it is kept, ``position_us`` the position behind it."""
+        times = self._times
         return Audio(
             interaction=number,
-            at_us=self._at_us,
-            audio_us=self._position_us,
-            opcode="text" if self._opcode == "text" else "binary",
+            at_us=times[0],
+            audio_us=position_us,
+            opcode="text" if self._is_text else "binary",
             sizes=tuple(self._sizes),
-            gaps_us=tuple(self._gaps),
-            offset=self._offset,
-            frames=self._frames,
+            gaps_us=tuple(map(sub, times[1:], times)),
+            offset=offset,
+            frames=self.frames,
         )

@@ -31,6 +31,22 @@ def load(given: str) -> Cassette:
     return cassette
 
 
+def load_to_show(given: str) -> Cassette:
+    """The cassette in a file, without secrets: others may have written it.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    from sttkit.cassette.redacting import without_secrets
+    from sttkit.deck.staging import environment_redactor
+
+    cassette = load(given)
+    if cassette.lacks_blob:
+        beside = Path(given).with_suffix(".audio")
+        print(f"sttkit: {beside}, where the audio should be, is not there", file=sys.stderr)
+    return without_secrets(cassette, environment_redactor())
+
+
 def shown(text: str) -> str:
     """Several lines without characters that a terminal would obey."""
     from sttkit.conformance.wording import printable

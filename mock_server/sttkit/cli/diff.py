@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from sttkit.cli.cassettes import add_cassette, load, shown
+from sttkit.cli.cassettes import add_cassette, load_to_show, shown
 from sttkit.cli.console import Commands, add_several, has_color, make_console
 
 
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sttkit.cassette.matching import Rules
 
     rules = Rules().also(*arguments.volatile)
-    lines = differences(load(arguments.before), load(arguments.after), rules)
+    lines = differences(load_to_show(arguments.before), load_to_show(arguments.after), rules)
     if not has_color(sys.stdout):
         for line in lines:
             print(shown(line))

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from sttkit.cli.cassettes import add_cassette, load, shown
+from sttkit.cli.cassettes import add_cassette, load_to_show, shown
 from sttkit.cli.console import Commands, has_color, width_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print."""
-    cassette = load(arguments.cassette)
+    cassette = load_to_show(arguments.cassette)
     color = has_color(sys.stdout)
     for sign, line in told(cassette, width_of(sys.stdout)):
         style = _STYLES.get(sign, "")

@@ -31,6 +31,7 @@ from sttkit.scripting.model import Script
 from sttkit.scripting.yaml import is_line, line_of, load_script, parse_script
 
 if TYPE_CHECKING:
+    from sttkit.cassette.reel import Playing
     from sttkit.cassette.tape import Tape
     from sttkit.laws.model import Judgement, Run
     from sttkit.targets import Target
@@ -346,6 +347,8 @@ def _play(job: CaseJob) -> Answer[Result]:
     script = script_of(job.case, job.seed, job.dialect, job.speech)
     target = target_of(job.target, job.dialect)
     played = play_in(job.world)(target, script, tape=tape_of(job.speech, target, script))
+    if played.playing is not None and (stranger := _stranger_than(played.playing, script)):
+        return Answer(Refusal(stranger), retire=left_behind(played.run.records))
     records = played.run.records
     simulated = job.world == "simulated"
     outcome = Outcome(
@@ -360,6 +363,24 @@ def _play(job: CaseJob) -> Answer[Result]:
         trace=pack(played.trace.to_jsonl()) if job.turn else None,
     )
     return Answer(outcome, retire=left_behind(records))
+
+
+def _stranger_than(playing: Playing, script: Script) -> UsageError | None:
+    """What is wrong if a client is not the one that was recorded: answers to that are not for it.
+
+    Faults and what the application does on top may change whatever comes behind the opening.
+    """
+    is_disturbed = bool(script.client) or any(one.fault.id != "none" for one in script.faults)
+    for one in playing.mismatches:
+        if one.opening or not is_disturbed:
+            details = f" ({'; '.join(one.differs)})" if one.differs else ""
+            return UsageError(
+                f"the client said {one.got}{details}",
+                where=f"{one.cassette}, interaction {one.interaction}, entry {one.place}",
+                expected=one.expected,
+                hint="record it anew with this client, or let --speech be a script",
+            )
+    return None
 
 
 def _shrunk(job: ShrinkJob) -> Smallest:

@@ -22,6 +22,8 @@ from sttkit.cassette.writing import CassetteWriter, Guard
 from sttkit.errors import UsageError
 
 MAX_BLOB_BYTES = 1 << 30
+_BUFFER_BYTES = 1 << 18
+"""More than a second of audio, and less than anybody would miss."""
 VCR_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -168,7 +170,7 @@ def _full(limit: str) -> UsageError:
 
 def _create(path: Path) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    return os.fdopen(os.open(path, flags, 0o600), "wb")
+    return os.fdopen(os.open(path, flags, 0o600), "wb", buffering=_BUFFER_BYTES)
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -13,20 +13,22 @@ full disk), it stops, and `Recorder.failure` says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sttkit.cassette.model import VERSION, AnyEntry, Header, How, Request, Side
 from sttkit.cassette.redact import Redactor
 from sttkit.cassette.redacting import AudioPolicy
-from sttkit.cassette.tap import Tap, Transport
+from sttkit.cassette.tap import Piece, Tap, Transport
 from sttkit.deck.files import Recording
 from sttkit.deck.staging import environment_redactor
 from sttkit.errors import SttkitError, UsageError
 
 FLUSH_S = 1.0
 """What a crash may lose, seconds."""
+HELD_PIECES, HELD_BYTES = 64, 1 << 18
+"""What passed is taken apart in batches of no more than this: that costs the client less."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,10 @@ class Recorder:
 
     def __init__(self, recording: Recording, now: Callable[[], float]) -> None:
         self._recording = recording
-        self._now = now
+        self.now = now
         self._began: float | None = None
         self._last_us = 0
+        self._holding: set[ConnectionRecorder] = set()
         self.connections = 0
         self.failure: SttkitError | None = None
         self.is_closed = False
@@ -107,10 +110,12 @@ class Recorder:
     @property
     def at_us(self) -> int:
         """Now, microseconds since the first connection was tried."""
-        now = self._now()
+        now = self.now()
         if self._began is None:
             self._began = now
-        self._last_us = max(self._last_us, round((now - self._began) * 1e6))
+        at_us = round((now - self._began) * 1e6)
+        if at_us > self._last_us:
+            self._last_us = at_us
         return self._last_us
 
     @property
@@ -162,8 +167,14 @@ class Recorder:
 
         self.guarded(write)
 
+    def hold(self, one: ConnectionRecorder) -> None:
+        """A connection has something that is not taken apart yet."""
+        self._holding.add(one)
+
     def flush(self) -> None:
         """Let a crash lose nothing of what was recorded so far."""
+        while self._holding:
+            self._holding.pop().settle()
         self.guarded(self._recording.flush)
 
     def close(self, *, quietly: bool = False) -> None:
@@ -173,7 +184,7 @@ class Recorder:
             SttkitError: it is not whole, and that is not to be passed over ``quietly``; the message
                 says why.
         """
-        self.guarded(self._recording.flush)
+        self.flush()
         self.is_closed = True
         self._recording.abandon()
         if self.failure is not None and not quietly:
@@ -188,7 +199,7 @@ class _LearningGuard:
 
     def entry(self, entry: AnyEntry) -> AnyEntry:
         if isinstance(entry, Request):
-            self._redactor = self._redactor.knowing(entry)
+            self._redactor = self._redactor.knowing(entry.query, entry.headers)
         return self._redactor.entry(entry)
 
     def aside(self, data: bytes) -> bytes:
@@ -208,6 +219,8 @@ class ConnectionRecorder:
         self._on_write = on_write
         self._origin = origin
         self._tap: Tap | None = None
+        self._held: list[Piece] = []
+        self._held_bytes = 0
 
         def begin() -> None:
             self._tap = recorder.tap(origin, at_us)
@@ -217,32 +230,44 @@ class ConnectionRecorder:
     @property
     def is_closed(self) -> bool:
         """Whether both sides have sent close frames, so that only the end is missing."""
+        self.settle()
         return self._tap is not None and self._tap.is_closed
 
     def receive(self, side: Side, data: bytes) -> None:
         """Bytes passed, sent by ``side``."""
-        recorder = self._recorder
-        if self._tap is None or recorder.failure is not None:
-            return
-        at_us = recorder.at_us
+        recorder, held = self._recorder, self._held
+        if not held:
+            if self._tap is None or recorder.failure is not None:
+                return
+            recorder.hold(self)
+            self._on_write()
+        held.append((side, data, recorder.at_us))
+        self._held_bytes += len(data)
+        if self._held_bytes > HELD_BYTES or len(held) >= HELD_PIECES:
+            self.settle()
 
-        def write() -> None:
-            if side == "client" and self._tap is not None and self._tap.is_over:
-                self._tap = recorder.tap(self._origin, at_us)
-            if self._tap is not None:
-                self._tap.receive(side, data, at_us)
+    def settle(self) -> None:
+        """Take apart what has passed."""
+        held, self._held, self._held_bytes = self._held, [], 0
+        if held:
+            self._recorder.guarded(lambda: self._hear(held))
 
-        recorder.guarded(write)
-        self._on_write()
+    def _hear(self, held: Sequence[Piece]) -> None:
+        while held and self._tap is not None:
+            held = self._tap.receive_all(held)
+            if held:  # kept alive, for another request
+                self._tap = self._recorder.tap(self._origin, held[0][2])
 
     def shut(self, side: Side) -> None:
         """``side`` sent FIN."""
+        self.settle()
         tap = self._tap
         if tap is not None:
             self._recorder.guarded(lambda: tap.shut(side, self._recorder.at_us))
 
     def ended(self, how: Transport, by: Side) -> None:
         """The transport ended."""
+        self.settle()
         tap = self._tap
         if tap is not None:
             self._recorder.guarded(lambda: tap.ended(how, by, self._recorder.at_us))

@@ -256,17 +256,18 @@ def _key(where: str, request: Request) -> str | None:
 
 def _read(ears: Ears, message: Message, view: View) -> ClientEvent:
     event = _meaning(ears, message, view)
-    if isinstance(event, Unintelligible):
+    if isinstance(event, Audio):
+        if len(event.pcm) % 2:
+            return Unintelligible("an odd number of bytes of 16-bit audio")
+    elif isinstance(event, Unintelligible):
         return event
-    if isinstance(event, Audio) and len(event.pcm) % 2:
-        return Unintelligible("an odd number of bytes of 16-bit audio")
     if ears.first is not None and not view.config and not isinstance(event, Config):
         return Unintelligible(f"{type(event).__name__} before the configuration")
     return ears.refuses(event, view) or event
 
 
 def _meaning(ears: Ears, message: Message, view: View) -> ClientEvent:
-    if message in ears.bare:
+    if ears.bare and message in ears.bare:
         return ears.bare[message]
     if isinstance(message, bytes) and callable(ears.binary):
         return ears.binary(message)

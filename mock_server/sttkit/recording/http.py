@@ -212,7 +212,7 @@ class _Cleaner:
             query=query,
             headers=headers,
         )
-        self._redactor = redactor = self._redactor.knowing(asked)
+        self._redactor = redactor = self._redactor.knowing(asked.query, asked.headers)
         netloc = split.netloc.rpartition("@")[2]
         clean = urlencode(redactor.query(query), safe="[]")
         request.uri = urlunsplit((split.scheme, netloc, redactor.text(split.path), clean, ""))

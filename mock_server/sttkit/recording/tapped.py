@@ -117,11 +117,14 @@ class TappedTransport(asyncio.Transport):
         return getattr(self.inner, name)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self.inner.is_closing():
-            self.inner.write(data)
+        inner = self.inner
+        if inner.is_closing():
+            inner.write(data)
             return
-        for piece in self._line.said(bytes(data)):
-            self.inner.write(piece)
+        if type(data) is not bytes:
+            data = bytes(data)
+        for piece in self._line.said(data):
+            inner.write(piece)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))

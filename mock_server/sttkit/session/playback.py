@@ -16,7 +16,8 @@ from sttkit.audio.locate import Span
 from sttkit.audio.speech import Speech
 from sttkit.cassette.model import Bytes, Close, End, Fin, Ping
 from sttkit.cassette.model import Message as RecordedMessage
-from sttkit.cassette.tape import Part, Step
+from sttkit.cassette.steps import Step
+from sttkit.cassette.tape import Part
 from sttkit.dialects.model import Message, Opening, View
 from sttkit.events import (
     Audio,

@@ -247,3 +247,35 @@ def test_a_recorder_may_replace_the_audio_as_it_writes() -> None:
     assert cassette.blob is not None
     assert len(cassette.blob) == 32000
     assert not set(_pieces(cassette.blob)) & set(_pieces(pcm))
+
+
+@pytest.mark.parametrize("secret", [PLANTED, *EXAMPLES.values()])
+def test_a_key_that_two_messages_of_audio_share_is_removed(secret: str) -> None:
+    guarded = Guarded(Redactor(secrets=(secret,) if secret == PLANTED else ()))
+    data = b"\0\1" + secret.encode() + b"\2" * (len(secret) % 2)
+    middle = len(data) // 4 * 2
+    for at_us, part in ((1, data[:middle]), (20_001, data[middle:])):
+        guarded.one.message(at_us, "client", part)
+    cassette = guarded.read()
+    assert secret.encode() not in guarded.blob
+    assert len(guarded.blob) == len(data)
+    (audio,) = (entry for entry in cassette.entries if isinstance(entry, Audio))
+    assert audio.sizes == (middle, len(data) - middle)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"tok\\u0065n": "anything"}',
+        '{"to\u212aen": "anything"}',
+        '{"note": "hunter2\\u002dhunter2\\u002dhunter2"}',
+        '{"note": "a/b \\u0073k-abcdefghijklmnop1234"}',
+        '{"MY_Own": "anything"}',
+    ],
+)
+def test_however_a_document_spells_it_a_secret_is_removed(document: str) -> None:
+    guarded = Guarded(Redactor(secrets=(PLANTED,), names=frozenset({"my_own"})))
+    guarded.one.message(1, "server", document)
+    (message,) = (entry for entry in guarded.read().entries if isinstance(entry, Message))
+    (said,) = json.loads(bytes(message.json)).values()  # type: ignore[arg-type]
+    assert said.endswith("[redacted]")
