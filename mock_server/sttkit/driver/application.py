@@ -19,7 +19,7 @@ from sttkit.driver.bench import Bench
 from sttkit.driver.collect import STREAM, Collector, did_not_return
 from sttkit.driver.cues import Cues, breaks_connection
 from sttkit.driver.holding import Holding
-from sttkit.driver.microphone import COARSE_FRAME_S, Microphone
+from sttkit.driver.microphone import COARSE_FRAME_S, Microphone, frame_s_of
 from sttkit.driver.settling import Settling
 from sttkit.driver.stuck import READER, note_waiting
 from sttkit.driver.tracks import CALL_RHYTHM_S, MAIN
@@ -153,6 +153,7 @@ class Application:
         flushes = getattr(bench.plugin.capabilities, "manual_flush", False)
         bench.trace.note("client", "stream", None, self.name, manual_flush=bool(flushes))
         self._microphone = Microphone(pcm, bench.target.sample_rate, bench.options.pace)
+        self._microphone.frame_s = frame_s_of(bench.script.seed)
         self.input_open = True
         self.reader = asyncio.create_task(self._read(), name=f"sttkit-{self.name}{READER}")
         self._cues.opened()
