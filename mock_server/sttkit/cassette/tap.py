@@ -33,6 +33,8 @@ _OPCODES = frozenset({_TEXT, _BINARY, _CONT, _CLOSE, _PING, _PONG})
 _USUAL = b"\x82\xfe"
 """How a whole masked binary frame of 126 to 65,535 bytes begins."""
 MAX_HEAD_BYTES = 65_536
+MAX_MESSAGE_BYTES = 64 << 20
+"""A message that is longer is kept as bytes, piece by piece, and not gathered in memory."""
 UNANSWERED_US = 1_000_000
 """A server that leaves a ping unanswered for so long, until its client gives up, fell silent."""
 
@@ -314,6 +316,7 @@ class _Frames:
             or second & 0x80 != self._mask_bit
             or (is_control and (not fin or size > 125))
             or (not is_control and (opcode == _CONT) != bool(self._parts))
+            or len(self._raw) + size > MAX_MESSAGE_BYTES
         ):
             return self._stray()
         if self._mask_bit:

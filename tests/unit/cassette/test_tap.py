@@ -1,84 +1,97 @@
-"""A tap that is given many pieces at once hears what it hears piece by piece."""
+"""What a tap makes of endings and of what is too long to be gathered."""
 
 from __future__ import annotations
-
-from random import Random
 
 import pytest
 from websockets.frames import Frame, Opcode
 
-from sttkit.cassette.model import VERSION, Header
-from sttkit.cassette.tap import Piece, Tap
+from sttkit.cassette.format import parse
+from sttkit.cassette.model import VERSION, Bytes, Cassette, Header
+from sttkit.cassette.tap import MAX_MESSAGE_BYTES, UNANSWERED_US, Tap
 from sttkit.cassette.writing import CassetteWriter
 
-REQUEST = b"GET /ws/transcribe HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n"
-RESPONSE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+ASKED = b"GET /ws HTTP/1.1\r\nHost: server.test\r\nUpgrade: websocket\r\n\r\n"
+OPENED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+PING = Frame(Opcode.PING, b"?").serialize(mask=True)
 
 
-def frame(opcode: Opcode, data: bytes, *, fin: bool = True, masked: bool = True) -> bytes:
-    return Frame(opcode, data, fin).serialize(mask=masked)
+class Taped:
+    def __init__(self) -> None:
+        self.lines, self.blob = bytearray(), bytearray()
+        writer = CassetteWriter(Header(version=VERSION), self.lines.extend, self.blob.extend)
+        self.writer, self.tap = writer, Tap(writer.open(0, "ws://server.test"))
+
+    @property
+    def cassette(self) -> Cassette:
+        self.writer.settle()
+        return parse(bytes(self.lines), name="taped.jsonl", blob=bytes(self.blob))
+
+    @property
+    def end(self) -> str:
+        (one,) = self.cassette.interactions()
+        return f"{one.end.how} by {one.end.by}" if one.end else "still going on"
 
 
-def pieces(rng: Random, audio: str) -> list[Piece]:
-    """A session in which whole frames of audio come between all that may stand in their way."""
-    found: list[tuple[str, bytes]] = [
-        ("client", REQUEST),
-        ("server", RESPONSE),
-        ("client", frame(Opcode.TEXT, b'{"type":"config","sample_rate":16000}')),
-    ]
-    for _ in range(60):
-        pcm = rng.randbytes(2 * rng.choice([30, 63, 64, 320, 40_000]))
-        whole = frame(Opcode.BINARY, pcm)
-        cut = rng.randrange(1, len(whole))
-        found += rng.choice(
-            [
-                [("client", whole)],
-                [("client", whole)],
-                [("client", whole[:cut]), ("client", whole[cut:])],
-                [("client", whole + whole[:cut]), ("client", whole[cut:])],
-                [("client", frame(Opcode.BINARY, pcm, fin=False)),
-                 ("client", frame(Opcode.PING, b"?")),
-                 ("client", frame(Opcode.CONT, pcm))],
-                [("server", frame(Opcode.TEXT, b'{"type":"interim"}', masked=False))],
-                [("client", frame(Opcode.PING, b"?"))],
-            ]
-        )  # fmt: skip
-    if audio == "broken":
-        found += [("client", frame(Opcode.BINARY, b"x" * 300, masked=False))] * 2
-    found += [("client", frame(Opcode.BINARY, b"\1\2" * 320)), ("client", frame(Opcode.CLOSE, b""))]
-    return [(side, data, at * 1000) for at, (side, data) in enumerate(found)]  # type: ignore[misc]
+@pytest.mark.parametrize(
+    ("waited_us", "end"),
+    [(UNANSWERED_US - 1, "fin by client"), (UNANSWERED_US, "silence by server")],
+)
+def test_a_client_that_leaves_an_unanswered_ping_behind_was_left_in_silence(
+    waited_us: int, end: str
+) -> None:
+    taped = Taped()
+    taped.tap.receive("client", ASKED, 0)
+    taped.tap.receive("server", OPENED, 1)
+    taped.tap.receive("client", PING, 2)
+    taped.tap.ended("fin", "client", 2 + waited_us)
+    assert taped.end == end
 
 
-@pytest.mark.parametrize("audio", ["kept", "dropped", "broken"])
-@pytest.mark.parametrize("seed", range(8))
-def test_many_pieces_at_once_are_heard_as_they_are_one_by_one(seed: int, audio: str) -> None:
-    passed = pieces(Random(seed), audio)
-
-    def heard(size: int) -> tuple[bytes, bytes]:
-        lines, blob = bytearray(), bytearray()
-        policy = "dropped" if audio == "dropped" else "kept"
-        header = Header(version=VERSION, dialect="custom_stt", audio=policy)  # type: ignore[arg-type]
-        writer = CassetteWriter(header, lines.extend, blob.extend)
-        tap = Tap(writer.open(0, "ws://localhost"))
-        for begin in range(0, len(passed), size):
-            if size == 1:
-                tap.receive(*passed[begin])
-            else:
-                assert not tap.receive_all(passed[begin : begin + size])
-        tap.ended("fin", "client", 10**9)
-        return bytes(lines), bytes(blob)
-
-    one_by_one = heard(1)
-    assert one_by_one == heard(7) == heard(1000)
-    assert one_by_one[0].count(b'"kind":"audio"') > 10
-    assert (b'"kind":"bytes"' in one_by_one[0]) is (audio == "broken")
+def test_a_ping_that_anything_came_after_is_no_sign_of_silence() -> None:
+    taped = Taped()
+    taped.tap.receive("client", ASKED, 0)
+    taped.tap.receive("server", OPENED, 1)
+    taped.tap.receive("client", PING, 2)
+    taped.tap.receive("server", Frame(Opcode.TEXT, b"hello").serialize(mask=False), 3)
+    taped.tap.ended("reset", "client", 2 + 5 * UNANSWERED_US)
+    assert taped.end == "reset by client"
 
 
-def test_pieces_behind_a_whole_answer_are_for_another_tap() -> None:
-    writer = CassetteWriter(Header(version=VERSION), lambda line: None, lambda data: None)
-    tap = Tap(writer.open(0, "http://localhost"))
-    ask = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-    again: list[Piece] = [("client", ask, 3), ("server", answer, 4)]
-    assert list(tap.receive_all([("client", ask, 1), ("server", answer, 2), *again])) == again
-    assert tap.is_over
+@pytest.mark.parametrize("asked", [b"", ASKED])
+def test_a_client_that_leaves_without_an_answer_had_none(asked: bytes) -> None:
+    taped = Taped()
+    if asked:
+        taped.tap.receive("client", asked, 0)
+    taped.tap.ended("fin", "client", 10)
+    assert taped.end == "no-answer by server"
+
+
+def test_a_refusal_with_a_chunked_body_is_over_with_its_last_chunk() -> None:
+    taped = Taped()
+    taped.tap.receive("client", ASKED, 0)
+    head = b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n"
+    taped.tap.receive("server", head + b"4\r\nbusy\r\n", 1)
+    assert not taped.tap.is_over
+    taped.tap.receive("server", b"0\r\n\r\n", 2)
+    assert taped.tap.is_over
+    assert taped.end == "status by server"
+    assert b'"text":"busy"' in bytes(taped.lines)
+
+
+def test_an_answer_that_ends_with_the_connection_is_whole() -> None:
+    taped = Taped()
+    taped.tap.receive("client", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0)
+    taped.tap.receive("server", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall", 1)
+    assert taped.end == "still going on"
+    taped.tap.shut("server", 2)
+    assert taped.end == "answered by server"
+
+
+def test_a_frame_that_claims_to_be_endless_is_not_gathered() -> None:
+    taped = Taped()
+    taped.tap.receive("client", ASKED, 0)
+    taped.tap.receive("server", OPENED, 1)
+    size = MAX_MESSAGE_BYTES + 1
+    taped.tap.receive("server", b"\x82\x7f" + size.to_bytes(8, "big") + b"begin", 2)
+    kept = [entry for entry in taped.cassette.entries if isinstance(entry, Bytes)]
+    assert len(kept) == 1
