@@ -67,6 +67,11 @@ def test_the_example_of_each_batch_endpoint_is_recognised(name, wav):
     assert not isinstance(dialect.batch.read(request), Refusal)
 
 
+def test_a_dialect_over_grpc_has_an_address_and_no_url():
+    assert "gRPC        127.0.0.1:8765/nvidia.riva.asr" in hints("nvidia")
+    assert "ws://" not in hints("nvidia")
+
+
 def test_with_tls_it_says_what_to_trust(tmp_path):
     text = hints("custom_stt", tls=True, folder=tmp_path)
     assert "wss://127.0.0.1:8765" in text

@@ -290,8 +290,12 @@ async def _start_over_when_idle(
 def _hints(dialect: Dialect, place: Place, folder: Path | None) -> str:
     shown = replace(place, host=_reachable(place.host))
     key = f"-H '{dialect.key}: Token any-key' " if dialect.key is not None else ""
-    lines = [
-        f"Serving {dialect.name} ({dialect.host or 'no public host'}); Ctrl-C ends it.",
+    lines = [f"Serving {dialect.name} ({dialect.host or 'no public host'}); Ctrl-C ends it."]
+    if dialect.carrier == "grpc":
+        return "\n".join(
+            [*lines, f"  gRPC        {shown.http.partition('//')[2]}{dialect.example}"]
+        )
+    lines += [
         f"  WebSocket   {shown.ws}{dialect.example}",
         f"  try         websocat {key}'{shown.ws}{dialect.example}'",
     ]

@@ -97,9 +97,9 @@ def _wrong_errors(dialect: Dialect) -> Iterator[str]:
         "overloaded": dialect.facts.overloaded,
         "session_limit": limit[1] if limit else None,
     }
-    for fact, name in named.items():
-        if name is not None and name not in dialect.errors:
-            yield f"its part 'facts' names {name!r} as {fact}, which is none of its errors"
+    for fact, error in named.items():
+        if error is not None and error not in dialect.errors:
+            yield f"its part 'facts' names {error!r} as {fact}, which is none of its errors"
 
 
 def _wrong_messages(dialect: Dialect) -> Iterator[str]:

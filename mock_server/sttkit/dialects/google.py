@@ -287,5 +287,6 @@ DIALECT: Dialect = from_tables(
         paths=("/google.cloud.speech.v1.Speech/Recognize",),
         read=read_recording,
         write=_write_recognised,
+        form="",
     ),
 )

@@ -179,5 +179,6 @@ DIALECT: Dialect = from_tables(
         paths=("/google.cloud.speech.v2.Speech/Recognize",),
         read=_read_recording,
         write=_write_recognised,
+        form="",
     ),
 )

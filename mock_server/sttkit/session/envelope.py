@@ -54,7 +54,7 @@ _OF_HTTP = {
     503: Status.UNAVAILABLE,
     504: Status.DEADLINE_EXCEEDED,
 }
-"""By the HTTP mapping in the code.proto of gRPC's canonical codes; 408 and 502 by what they mean."""
+"""By the HTTP mapping in the code.proto of the canonical codes; 408 and 502 by what they mean."""
 
 _OF_CLOSE = {
     1000: Status.OK,
