@@ -129,7 +129,8 @@ def cases_for(target: str) -> tuple[str, ...]:
             elif kind.points == (Point.CLOSING,):
                 cases.append(f"{fault}@closing")
             else:
-                cases += [f"{fault}@mid-utterance.2", f"{fault}@after-end"]
+                cases.append(f"{fault}@mid-utterance.2")
+                cases += [f"{fault}@after-end"] if Point.AFTER_END in kind.points else []
     return tuple(cases)
 
 

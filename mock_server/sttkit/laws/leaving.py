@@ -88,6 +88,10 @@ def _is_told(run: Run, stream: Stream) -> Judgement:
         return broken("a close frame", how, last.left.at)
     if last.left is None and last.first("close-sent") is None:
         return broken("a close frame", "none by the end of the run", history.end)
+    shut = last.first("eof")
+    if shut is not None and last.first("close-received") is None:
+        # RFC 6455, 5.5.1: a close frame is answered by a close frame.
+        return broken("a close frame", "a shut socket in answer to the server's", shut.at)
     return passed()
 
 

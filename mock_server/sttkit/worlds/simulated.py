@@ -71,8 +71,12 @@ class SimulatedListener(LineKeeper):
         await self.end_all()
 
     def open_connections(self) -> int:
-        """Connections that the client still holds, whatever the server sees of their end."""
-        return self._network.held(self.place.host, self.place.port)
+        """Connections that the client still holds, also where the server could not see their end.
+
+        What a client has let go counts until the server knows, so that goodbyes arrive in a run.
+        """
+        held = self._network.held(self.place.host, self.place.port)
+        return max(held, super().open_connections())
 
     def before_connect(self) -> None:
         """Nothing to prepare: the network itself asks `_answer` at each attempt."""

@@ -108,6 +108,13 @@ def the_line_was_broken() -> Run:
     return story().first().fault("reset").action("aclose").call("aclose").ended().run()
 
 
+@cases.warns("CLOSE-11")
+def the_servers_close_frame_is_not_answered() -> Run:
+    tale = story().first().second().call("end_input").control("end")
+    tale.sent("session_ended", audio_s=3.38).closed(1000).server("eof")
+    return tale.later(0.05).ended().shut().run()
+
+
 # --- CLOSE-12 -------------------------------------------------------------------------------
 
 
