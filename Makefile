@@ -65,7 +65,7 @@ format: $(READY) ## rewrite the code as `make style` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## run the benchmarks, five minutes (BENCH="server_cost check_plan" runs some)
+bench: $(READY) ## run the benchmarks, seven minutes (BENCH="server_cost check_plan" runs some)
 	$(BIN)/python -m benchmarks $(BENCH)
 
 scoreboard: $(READY) ## judge every official plugin and write docs/scoreboard.md anew (long)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.load import CHUNK_BYTES
 from benchmarks.report import Row
-from benchmarks.session import CHUNK_BYTES, CLIENTS, MESSAGES, Cost, audio, cost_of
+from benchmarks.session import CLIENTS, MESSAGES, Cost, audio, cost_of
 from benchmarks.session_servers import served_by
 from sttkit.cassette.redacting import AudioPolicy
 from sttkit.deck.files import blob_path

@@ -14,8 +14,9 @@ from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.load import CHUNK_BYTES
 from benchmarks.report import Row
-from benchmarks.session import ANSWER_EVERY, CHUNK_BYTES, audio, by_websockets
+from benchmarks.session import ANSWER_EVERY, audio, by_websockets
 from benchmarks.session_servers import served_by
 from sttkit.cassette.model import AnyEntry, Audio, Message
 from sttkit.deck.files import load_cassette

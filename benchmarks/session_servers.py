@@ -89,7 +89,7 @@ def reverse_mitmproxy(program: Path, url: str) -> Iterator[Process]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     mode = f"reverse:{url.removesuffix(PATH).replace('ws://', 'http://')}"
-    command = [program, "-q", "--mode", mode, "--listen-host", "127.0.0.1", "-p", str(port)]
+    command = [str(program), "-q", "--mode", mode, "--listen-host", "127.0.0.1", "-p", str(port)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with subprocess.Popen(command, text=True, env=environment) as process:
         try:

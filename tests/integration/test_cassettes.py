@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from sttkit.cassette.comparing import differences
 from sttkit.cassette.redact import Redactor
 from sttkit.cassette.redacting import redacted
 from sttkit.cassette.tape import EXACT
+from sttkit.conformance.casework import CaseJob, Outcome, Refusal, perform
+from sttkit.deck.files import save_cassette
 from sttkit.deck.staging import staged
 from sttkit.driver.options import CANARY
 from sttkit.laws import ALL_LAWS, judge
@@ -131,3 +134,22 @@ def test_a_key_reaches_neither_the_cassette_nor_what_is_said_about_it() -> None:
     entries = [json.loads(line) for line in first.data.splitlines()]
     request = next(entry for entry in entries if entry.get("kind") == "request")
     assert ["Authorization", "[redacted]"] in request["headers"]
+
+
+@pytest.mark.parametrize("case", ["none@idle", "reset@mid-utterance.2+aclose"])
+def test_a_client_that_opens_the_session_otherwise_is_not_judged(case: str, tmp_path: Path) -> None:
+    first, _ = record("custom_stt")
+    path = tmp_path / "one.jsonl"
+    save_cassette(first.cassette(), path)
+    same = perform(CaseJob("custom_stt", case, speech=str(path))).value
+    assert isinstance(same, Outcome)
+    lines = path.read_text().splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if '"side":"client"' in line)
+    lines[at] = lines[at].replace('"language": "en"', '"language": "xx"')
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(lines))
+    path.with_suffix(".audio").rename(other.with_suffix(".audio"))
+    refused = perform(CaseJob("custom_stt", case, speech=str(other))).value
+    assert isinstance(refused, Refusal)
+    assert 'language was "xx", and is "en"' in str(refused.error)
+    assert "other.jsonl, interaction 1, entry 4" in str(refused.error)

@@ -189,3 +189,39 @@ def test_replay_serves_any_client_on_a_port_and_says_if_it_differed(
     kinds = {json.loads(line)["kind"] for line in out.splitlines()}
     assert {"sent", "audio", "point"} <= kinds
     assert ("language was" in err) == (language == "fr")
+
+
+def test_in_a_pipe_nothing_is_cut_off(
+    cassette: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert main(["inspect", str(cassette)]) == 0
+    said = capsys.readouterr().out
+    assert '"sample_rate"' in said
+    assert "…" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("folder.jsonl", "Is a directory"), ("x.txt", "NAME.jsonl"), ("no/x.jsonl", "No such file")],
+)
+def test_redact_leaves_nothing_behind_where_it_cannot_write(
+    name: str, why: str, cassette: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
+    before = set(tmp_path.iterdir())
+    assert main(["redact", str(cassette), str(tmp_path / name), "--audio", "drop"]) == 2
+    assert why in capsys.readouterr().err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_recording_of_years_is_not_made_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "long.jsonl"
+    path.write_text(
+        '{"sttkit-cassette":1,"audio":"dropped"}\n{"kind":"open","i":0,"at_us":0}\n'
+        '{"kind":"audio","i":0,"at_us":1,"audio_us":9007199254740000,"sizes":[2]}\n'
+    )
+    assert main(["replay", str(path), "--port", "0"]) == 2
+    assert "hours of audio; expected at most 12" in capsys.readouterr().err

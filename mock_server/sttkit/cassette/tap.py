@@ -18,7 +18,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
-from websockets.frames import apply_mask
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C, if it can be
 
 from sttkit.cassette.model import How, Pairs, Side
 from sttkit.cassette.writing import InteractionWriter

@@ -262,9 +262,10 @@ class InteractionWriter:
         if run is None:
             return
         offset: int | UnsetType = UNSET
-        if self._writer.header.audio != "dropped":
+        kept = run.kept
+        if kept is not None:
             # All of it at once: what is cut in two by messages is no less of a secret.
-            offset = self._writer.put_aside(run.kept)
+            offset = self._writer.put_aside(kept)
         self._writer.write(run.entry(self.number, self._meter.position_us, offset))
 
     def _audio(self, at_us: int, data: Payload, pcm: bytes, frames: Sequence[int]) -> None:
@@ -277,10 +278,10 @@ class InteractionWriter:
             run.frames = tuple(frames)
             self.settle()
 
-    def _instead(self, data: Payload, pcm: bytes) -> bytes:
-        """What is written instead of a message of audio."""
+    def _instead(self, data: Payload, pcm: bytes) -> bytes | None:
+        """What is written instead of a message of audio; None: nothing."""
         if self._writer.header.audio == "dropped":
-            return b""
+            return None
         noise = noise_like(pcm, self._meter.sample_rate, seed=self._meter.position_us)
         made = with_audio(data, pcm, noise)
         return made.encode() if isinstance(made, str) else made
@@ -320,17 +321,18 @@ class _Run:
             and len(self._times) < RUN_MESSAGES
         )
 
-    def add(self, at_us: int, size: int, kept: bytes) -> None:
+    def add(self, at_us: int, size: int, kept: bytes | None) -> None:
         """One message more, and what is kept of it."""
         self._times.append(at_us)
         self._sizes.append(size)
-        self._kept.append(kept)
+        if kept is not None:
+            self._kept.append(kept)
         self._bytes += size
 
     @property
-    def kept(self) -> bytes:
-        """What is kept of all of them, one behind the other."""
-        return b"".join(self._kept)
+    def kept(self) -> bytes | None:
+        """What is kept of all of them, one behind the other; None if one is left out."""
+        return b"".join(self._kept) if len(self._kept) == len(self._sizes) else None
 
     def entry(self, number: int, position_us: int, offset: int | UnsetType) -> Audio:
         """The whole run; ``offset`` is where it is kept, ``position_us`` the position behind it."""

@@ -28,6 +28,9 @@ def load(given: str) -> Cassette:
     cassette = load_cassette(Path(given))
     if cassette.cut is not None:
         print(f"sttkit: {given} ends too early: {cassette.cut}", file=sys.stderr)
+    if cassette.lacks_blob:
+        beside = Path(given).with_suffix(".audio")
+        print(f"sttkit: {beside}, where the audio should be, is not there", file=sys.stderr)
     return cassette
 
 
@@ -40,11 +43,7 @@ def load_to_show(given: str) -> Cassette:
     from sttkit.cassette.redacting import without_secrets
     from sttkit.deck.staging import environment_redactor
 
-    cassette = load(given)
-    if cassette.lacks_blob:
-        beside = Path(given).with_suffix(".audio")
-        print(f"sttkit: {beside}, where the audio should be, is not there", file=sys.stderr)
-    return without_secrets(cassette, environment_redactor())
+    return without_secrets(load(given), environment_redactor())
 
 
 def shown(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print."""
     cassette = load_to_show(arguments.cassette)
     color = has_color(sys.stdout)
-    for sign, line in told(cassette, width_of(sys.stdout)):
+    # What reads a pipe may look for what is far behind; it has no columns.
+    is_bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    width = width_of(sys.stdout) if is_bounded else sys.maxsize
+    for sign, line in told(cassette, width):
         style = _STYLES.get(sign, "")
         print(f"\x1b[{style}m{line}\x1b[0m" if color and style else line)
     return 0
@@ -120,6 +124,5 @@ def _data(cassette: Cassette, entry: object) -> str:
 
 
 def _fitting(line: str, width: int) -> str:
-
     line = shown(line)
     return line if len(line) <= width else line[: width - 1] + "…"

@@ -51,7 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     from sttkit.cassette.redacting import redacted
     from sttkit.deck.files import save_cassette
     from sttkit.deck.staging import environment_redactor
+    from sttkit.errors import UsageError
 
+    output = Path(arguments.output or arguments.cassette)
+    if output.suffix != ".jsonl":
+        raise UsageError("the name of the cassette", where=str(output), expected="NAME.jsonl")
     redactor = replace(
         environment_redactor(),
         names=frozenset(name.lower() for name in arguments.name),
@@ -59,5 +63,5 @@ def run(arguments: argparse.Namespace) -> int:
         pseudonyms=Pseudonyms() if arguments.transcript == "pseudonyms" else None,
     )
     made = redacted(load(arguments.cassette), redactor, audio=arguments.audio)
-    save_cassette(made, Path(arguments.output or arguments.cassette))
+    save_cassette(made, output)
     return 0

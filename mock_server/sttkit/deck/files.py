@@ -175,6 +175,10 @@ def _create(path: Path) -> BinaryIO:
 
 def _replace(path: Path, data: bytes) -> None:
     draft = path.with_name(path.name + ".new")
-    with _create(draft) as file:
-        file.write(data)
-    draft.replace(path)
+    try:
+        with _create(draft) as file:
+            file.write(data)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
