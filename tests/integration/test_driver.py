@@ -12,6 +12,7 @@ pytest.importorskip("livekit.agents")
 
 from sttkit import faults, script, speech
 from sttkit.driver import watchdog
+from sttkit.driver.microphone import frame_s_of
 from sttkit.driver.run import CANARY, RunOptions, drive, drive_batch, tracks_of
 from sttkit.errors import TargetError, UsageError
 from sttkit.faults import Placed, Point
