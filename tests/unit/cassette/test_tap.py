@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from websockets.frames import Frame, Opcode
 
 from sttkit.cassette.format import parse
-from sttkit.cassette.model import VERSION, Bytes, Cassette, Header
+from sttkit.cassette.model import VERSION, Audio, Bytes, Cassette, Header
 from sttkit.cassette.tap import MAX_MESSAGE_BYTES, UNANSWERED_US, Tap
 from sttkit.cassette.writing import CassetteWriter
 
@@ -16,9 +18,10 @@ PING = Frame(Opcode.PING, b"?").serialize(mask=True)
 
 
 class Taped:
-    def __init__(self) -> None:
+    def __init__(self, **header: Any) -> None:
         self.lines, self.blob = bytearray(), bytearray()
-        writer = CassetteWriter(Header(version=VERSION), self.lines.extend, self.blob.extend)
+        made = Header(version=VERSION, **header)
+        writer = CassetteWriter(made, self.lines.extend, self.blob.extend)
         self.writer, self.tap = writer, Tap(writer.open(0, "ws://server.test"))
 
     @property
@@ -95,3 +98,16 @@ def test_a_frame_that_claims_to_be_endless_is_not_gathered() -> None:
     taped.tap.receive("server", b"\x82\x7f" + size.to_bytes(8, "big") + b"begin", 2)
     kept = [entry for entry in taped.cassette.entries if isinstance(entry, Bytes)]
     assert len(kept) == 1
+
+
+def test_audio_that_cannot_be_replaced_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As of a codec: what the dialect hears is not in the message as it is.
+    monkeypatch.setattr("sttkit.cassette.writing.with_audio", lambda *given: None)
+    taped = Taped(audio="replaced")
+    taped.tap.receive("client", ASKED, 0)
+    taped.tap.receive("server", OPENED, 1)
+    taped.tap.receive("client", Frame(Opcode.BINARY, bytes(640)).serialize(mask=True), 2)
+    (run,) = [entry for entry in taped.cassette.entries if isinstance(entry, Audio)]
+    assert taped.cassette.audio_of(run) is None
+    assert run.sizes == (640,)
+    assert taped.blob == b""
