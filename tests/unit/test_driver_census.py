@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from dataclasses import replace
 
 import aiohttp
 
@@ -82,3 +83,9 @@ async def test_threads_and_unclosed_sessions_are_counted() -> None:
 async def test_connections_are_what_the_server_says() -> None:
     answers = iter([2, 1, 0, 0])
     assert (await take(lambda: next(answers, 0), 0)).open_connections == 0
+
+
+def test_descriptors_are_told_by_what_came_since_the_first_census():
+    later = replace(EMPTY, fds=5)
+    assert EMPTY.facts(EMPTY)["fds"] == 0
+    assert later.facts(EMPTY)["fds"] == 2

@@ -55,9 +55,13 @@ class Census:
             or self.open_connections > before.open_connections
         )
 
-    def facts(self) -> dict[str, Any]:
-        """JSON-ready facts for a record."""
-        facts = asdict(self)
+    def facts(self, before: Census) -> dict[str, Any]:
+        """JSON-ready facts for a record, with the descriptors that came since ``before``.
+
+        How many a process has from the start depends on what else it has done, which is no matter
+        of the run.
+        """
+        facts = {**asdict(self), "fds": self.fds - before.fds}
         return {key: list(v) if isinstance(v, tuple) else v for key, v in facts.items()}
 
 

@@ -105,7 +105,8 @@ async def _drive(
                 counted = await census.take(
                     listener.open_connections, listener.place.port, before=before
                 )
-            into.note("client", "census", None, MAIN, label=label, **counted.facts())
+            facts = counted.facts(before or counted)
+            into.note("client", "census", None, MAIN, label=label, **facts)
             return counted
 
         with (
@@ -134,7 +135,9 @@ async def _drive(
             scratch = Trace(asyncio.get_running_loop().time, secrets=(options.api_key,))
             listener.rearm(scratch)
             _, after = await once(scratch, before)
-        trace.note("client", "census", None, MAIN, label=f"after-{RERUNS + 1}", **after.facts())
+        trace.note(
+            "client", "census", None, MAIN, label=f"after-{RERUNS + 1}", **after.facts(before)
+        )
     finally:
         gc.unfreeze()
 
