@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from sttkit.targets.model import Context, Target
@@ -38,12 +39,23 @@ def _version_of(plugin: Any) -> Any:
     return speech_v1
 
 
-def _build(context: Context) -> stt.STT[str]:
+def built(context: Context, **options: Any) -> stt.STT[str]:
+    """The plugin with these options, as nobody in particular."""
     from google.auth.credentials import AnonymousCredentials
     from livekit.plugins.google import STT
 
     anonymous: Any = AnonymousCredentials
-    return connected(STT(credentials=anonymous(), project="sttkit"), context)
+    known = inspect.signature(STT).parameters
+    # Releases before 1.8 take no credentials in memory; what they are given is never read.
+    who: dict[str, Any] = {"credentials_info": {"": ""}}
+    if "credentials" in known:
+        who = {"credentials": anonymous()}
+    project: dict[str, Any] = {"project": "sttkit"} if "project" in known else {}
+    return connected(STT(**who, **project, **options), context)
+
+
+def _build(context: Context) -> stt.STT[str]:
+    return built(context)
 
 
 TARGET = Target(

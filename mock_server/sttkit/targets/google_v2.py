@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sttkit.targets.google import OUTSIDE, connected
+from sttkit.targets.google import OUTSIDE, built
 from sttkit.targets.model import Context, Target
 
 if TYPE_CHECKING:
@@ -12,17 +12,7 @@ if TYPE_CHECKING:
 
 
 def _build(context: Context) -> stt.STT[str]:
-    from google.auth.credentials import AnonymousCredentials
-    from livekit.plugins.google import STT
-
-    anonymous: Any = AnonymousCredentials
-    plugin = STT(
-        credentials=anonymous(),
-        project="sttkit",
-        model="chirp_2",
-        enable_voice_activity_events=True,
-    )
-    return connected(plugin, context)
+    return built(context, model="chirp_2", enable_voice_activity_events=True)
 
 
 TARGET = Target(
