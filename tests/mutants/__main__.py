@@ -215,7 +215,8 @@ def _missed_too_many(results: Sequence[Result]) -> bool:
     share = noticed / worse if worse else 1.0
     print(
         f"of {worse} mutants that differ for the worse {caught} break a must, "
-        f"{kinds['warned']} a should: {share:.1%} are noticed, {caught / (worse or 1):.1%} as failures"
+        f"{kinds['warned']} a should: {share:.1%} are noticed, "
+        f"{caught / (worse or 1):.1%} as failures"
     )
     return share < WANTED
 
