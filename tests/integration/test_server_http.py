@@ -185,6 +185,7 @@ async def test_a_page_instead_of_json_is_a_200() -> None:
 async def test_an_answer_that_nothing_was_said_is_whole() -> None:
     async with served("batch-empty@batch") as place:
         status, answer = await transcribe(place, wav_of(place.pcm))
+        assert isinstance(answer, dict)
         assert (status, answer["text"], answer["segments"]) == (200, "", [])
 
 

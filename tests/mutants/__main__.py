@@ -2,7 +2,7 @@
 
 What was caught is remembered in ``build/mutants.json`` and not played again while the mutant's
 source is the same; survivors are. Exit status 1 if a mutant survives that `survivors.yaml` does not
-list, if one is caught that it lists, or if too few of those that differ in behaviour are caught.
+list, if one is caught that it lists, or if too few of those that differ for the worse are noticed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .survivors import KINDS, survivors
 
 MEMORY = Path("build/mutants.json")
 WANTED = 0.95
-"""The share of mutants that differ in behaviour which has to be caught."""
+"""The share of mutants that differ for the worse which has to be noticed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -202,7 +202,7 @@ def _print_operators(results: Sequence[Result]) -> None:
 
 
 def _missed_too_many(results: Sequence[Result]) -> bool:
-    """Tell how many were noticed of those that differ in behaviour; True if too few."""
+    """Tell how many were noticed of those that differ for the worse; True if too few."""
     listed = survivors()
     caught = sum(result.caught for result in results)
     kinds = Counter(
@@ -211,11 +211,12 @@ def _missed_too_many(results: Sequence[Result]) -> bool:
     for kind, meaning in KINDS.items():
         print(f"{kinds[kind]:4} {kind}: {meaning}")
     noticed = caught + kinds["warned"]
-    differing = noticed + kinds["missed"]
-    share = noticed / differing if differing else 1.0
+    worse = noticed + kinds["missed"]
+    share = noticed / worse if worse else 1.0
     print(
-        f"of {differing} mutants that differ in behaviour {caught} break a must, "
-        f"{kinds['warned']} a should: {share:.1%} are noticed"
+        f"of {worse} mutants that differ for the worse {caught} break a must, "
+        f"{kinds['warned']} a should: {share:.1%} are noticed, "
+        f"{caught / (worse or 1):.1%} as failures"
     )
     return share < WANTED
 

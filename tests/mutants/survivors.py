@@ -15,8 +15,9 @@ KINDS = {
     "equivalent": "does what the original does, whatever happens",
     "unheard": "differs only in what is logged, or in how a failure is worded",
     "elsewhere": "differs only with settings, or releases of aiohttp, that the target does not use",
+    "allowed": "differs in behaviour, and the contract allows the one as well as the other",
     "warned": "breaks only laws of level *should*: a report warns of it",
-    "missed": "differs in behaviour, and the default plan does not see it",
+    "missed": "differs for the worse, and the default plan does not see it",
 }
 """Why a mutant may survive."""
 

@@ -203,7 +203,7 @@ LAWS = (
         "CLOSE-11",
         "should",
         "The server is told of the end: by the provider's end-of-stream message after end_input(), "
-        "and by a close frame, not a dropped socket.",
+        "and by a close frame, not a dropped socket; the server's own close frame is answered.",
         "Providers bill and hold sessions of clients that just vanish, and count them against "
         "limits of concurrency.",
         "The last messages and the close frame of the session that was up.",
