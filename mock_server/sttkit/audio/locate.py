@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import NamedTuple
 
-import numpy as np
-
 _PROBE_BYTES = 64
 """32 samples: at 24 LSB of noise the chance of a false match is nil."""
 _STEP_BYTES = 320
@@ -217,6 +215,8 @@ def _place_of(track: bytes, probe: bytes, start: int) -> int:
         place = track.find(probe, place + 1, start + _NEAR_BYTES)
     if place >= 0:
         return place
+    import numpy as np  # not for those who only import the kit
+
     first = int.from_bytes(probe[:8], "little")
     found: list[int] = []
     for phase in range(start, min(start + 8, len(track) - 7), 2):

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sttkit.cli.console import Commands, add_several, bounded, make_console, writable
-from sttkit.errors import UsageError
 
 if TYPE_CHECKING:
     from sttkit.conformance.check import Progress
@@ -98,7 +97,7 @@ def add_to(commands: Commands) -> None:
         "--json", metavar="FILE", help="write the result as JSON; - for standard output alone"
     )
     said.add_argument("--junit", metavar="FILE", help="write the result as JUnit XML")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, complain=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -111,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     named, absent = every_plugin() if arguments.all else ((), ())
     targets = tuple(dict.fromkeys((*arguments.targets, *named)))
     if not targets:
-        raise UsageError("no target", expected="a name (sttkit targets lists them), or --all")
+        arguments.complain("no target; expected a name (sttkit targets lists them), or --all")
     options = CheckOptions(
         targets=targets,
         advisory=frozenset(arguments.advisory),
