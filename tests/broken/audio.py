@@ -124,6 +124,30 @@ class Hoarding(Stream):
     heartbeat = None
 
 
+@breaks("AUDIO-7", "none@mid-utterance.2+flush")
+class Unasked(Stream):
+    """Says that it can be flushed, and never tells the server."""
+
+    async def _send_flush(self, ws):
+        pass
+
+
+@breaks("AUDIO-7:late", "none@mid-utterance.2+flush")
+class Leisurely(Stream):
+    """Tells the server of a flush two seconds after it."""
+
+    due = float("inf")
+
+    async def _send_flush(self, ws):
+        self.due = asyncio.get_running_loop().time() + 2.0
+
+    async def _send_audio(self, ws, pcm):
+        if asyncio.get_running_loop().time() > self.due:
+            self.due = float("inf")
+            await super()._send_flush(ws)
+        await super()._send_audio(ws, pcm)
+
+
 @breaks("USAGE-1", "none@idle")
 class DoubleEntry(Stream):
     """Counts its audio twice."""

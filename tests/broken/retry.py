@@ -196,3 +196,35 @@ class Optimist(Stream):
         except APIError:
             if not self.hopeless:
                 raise
+
+
+class AtNextSession(Stream):
+    """Asks what the options are whenever it begins a session."""
+
+    def __init__(self, owner, *args):
+        self.owner = owner
+        super().__init__(owner, *args)
+
+    def _begin_session(self):
+        self.options = dict(self.owner.options)
+        super()._begin_session()
+
+
+@breaks("RETRY-15", "none@mid-utterance.2+update-options")
+class Procrastinator(STT):
+    """Keeps changed options for the next time that an open stream has to connect."""
+
+    stream_class = AtNextSession
+
+    def update_options(self, *, language):
+        self.options["language"] = language
+
+
+@breaks("RETRY-15:raises", "none@after-end+update-options")
+class Touchy(STT):
+    """Flushes open streams before it changes their options, whether input has ended or not."""
+
+    def update_options(self, *, language):
+        for stream in self.streams:
+            stream.flush()
+        super().update_options(language=language)
