@@ -22,6 +22,7 @@ from sttkit.events import (
     SpeechEnded,
     SpeechStarted,
     Transcript,
+    Usage,
     Word,
 )
 
@@ -29,7 +30,7 @@ DIALECTS = [load_dialect(name) for name in dialect_names()]
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 BY_WORD = {"gradium"}
 """They say texts word by word, and by a final only that this was all."""
-OPEN = View("session-0", {"type": "config", "language": "en"}, 1)
+OPEN = View("session-0", {"type": "config", "language": "en"}, 1, heard_s=1.25)
 UNCONFIGURED = View("session-0", {}, 0)
 
 times = st.integers(0, 7_200_000).map(lambda ms: ms / 1000)
@@ -142,8 +143,14 @@ def test_what_a_dialect_writes_it_can_explain(dialect: Dialect, event: ServerEve
     written = dialect.write(event, OPEN)
     explained = [dialect.explain(message) for message in written]
     telling = [told for told in explained if told is not None]
-    assert telling or not written
+    kinds = {type(told) for told in telling}
+    # That a session ends may be told by the count of its audio, and the close.
+    assert not written or type(event) in kinds or (type(event), kinds) == (SessionEnded, {Usage})
     for told in telling:
+        if isinstance(told, Usage):  # may go with any event; it says how much was heard
+            heard_s = event.audio_s if isinstance(event, SessionEnded) else OPEN.heard_s
+            assert told.audio_s == pytest.approx(heard_s)
+            continue
         assert type(told) is type(event)
         # Not every provider tells everything; what it does tell is not lost, nor anything added.
         assert told in [dialect.explain(message) for message in dialect.write(told, OPEN)]
@@ -164,8 +171,12 @@ def _untold(name: str) -> float:
 @every_dialect
 @settings(deadline=None)
 @given(said=st.lists(texts, min_size=1, max_size=6))
+@example(said=["hello there", "friend"])
 def test_texts_that_are_told_in_pieces_add_up(dialect: Dialect, said: list[str]) -> None:
-    """Whether a dialect repeats a segment or says only what is new, its text comes out whole."""
+    """Whether a dialect repeats a segment or says only what is new, its text comes out whole.
+
+    One may keep back the last piece until the final, and say it then, before the final itself.
+    """
     assume(dialect.name not in BY_WORD or all(said))
     growing = [" ".join(said[: count + 1]) for count in range(len(said))]
     before, told = "", []
@@ -176,6 +187,10 @@ def test_texts_that_are_told_in_pieces_add_up(dialect: Dialect, said: list[str])
                 assert isinstance(event, Interim)
                 told.append(event.text)
         before = text
+    for message in dialect.write(Final(before), replace(OPEN, said=before)):
+        event = dialect.explain(message)
+        if isinstance(event, Interim):
+            told.append(event.text)
     # One that says only what is new has a final that ends the segment, and need not repeat it.
     between = " " if dialect.name in BY_WORD else ""
     assert told in ([], growing) or between.join(told) == growing[-1]

@@ -260,6 +260,15 @@ def test_mistral_tells_a_text_of_one_word_when_it_is_over(said: str, told: list[
     assert [m["type"].rpartition(".")[2] for m in messages] == told
 
 
+def test_mistral_tells_the_beginning_of_a_text_that_begins_with_two_words() -> None:
+    language, begun = written("mistralai", Interim("hello there"), View("s", {}))
+    assert language["type"] == "transcription.language"
+    assert begun["text"] == "hello"
+    delta, done = written("mistralai", Final("hello there"), View("s", {}, said="hello there"))
+    assert delta["text"] == " there"
+    assert done["text"] == "hello there"
+
+
 def test_mistral_takes_settings_until_the_first_audio() -> None:
     update = {"type": "session.update", "session": {"target_streaming_delay_ms": 480}}
     assert isinstance(read("mistralai", update), Config)

@@ -52,7 +52,8 @@ def _new(event: ServerEvent, view: View) -> str:
 
 
 def _tells(event: ServerEvent, view: View) -> bool:
-    return bool(view.said and _new(event, view))
+    # What no interim has begun is told by the message that it is done, and by that alone.
+    return bool((isinstance(event, Interim) or view.said) and _new(event, view))
 
 
 def _begins(event: ServerEvent, view: View) -> bool:
