@@ -600,6 +600,7 @@ async def test_new_options_are_applied_to_open_streams_and_repeated_on_reconnect
     await asyncio.wait_for(hearing.wait(), PATIENCE)
     app.stt.update_options(language="de", model="large")
     app.stt.update_options(interim_results=False)
+    stream.push_frame(audio(0.05))  # with this, and not before, the first session is ended
     events = [await next_of(stream, Kind.FINAL_TRANSCRIPT)]
     events.append(await next_of(stream, Kind.FINAL_TRANSCRIPT))
     stream.end_input()

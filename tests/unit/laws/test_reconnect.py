@@ -68,6 +68,41 @@ def the_changed_options_are_forgotten_by_the_next_reconnect() -> Run:
     return tale.opened(language="en").run(subject=UPDATED)
 
 
+@cases.passes("RETRY-12")
+def options_change_while_the_first_attempt_is_under_way() -> Run:
+    tale = story().stream().call("update_options").later(0.05).opened(language="en")
+    tale.talk(until=1.0).left().opened(language="fr").talk(until=2.0)
+    return tale.run(subject=UPDATED)
+
+
+@cases.fails("RETRY-12")
+def options_that_changed_while_the_first_attempt_was_under_way_are_forgotten() -> Run:
+    tale = story().stream().call("update_options").later(0.05).opened(language="en")
+    tale.talk(until=1.0).left().opened(language="en").talk(until=2.0)
+    return tale.run(subject=UPDATED)
+
+
+@cases.passes("RETRY-12")
+def options_change_while_the_line_is_mended() -> Run:
+    tale = story().stream().opened(language="en").talk(until=1.0).fault("reset").error()
+    tale.later(0.1).call("update_options").later(0.05).opened(language="en").talk(until=1.5)
+    return tale.left().opened(language="fr").talk(until=2.5).run(subject=UPDATED)
+
+
+@cases.fails("RETRY-12")
+def options_that_changed_long_before_a_reconnect_are_forgotten() -> Run:
+    tale = story().stream().opened(language="en").talk(until=1.0).fault("reset").error()
+    tale.later(0.1).call("update_options").later(1.0).opened(language="en").talk(until=1.5)
+    return tale.run(subject=UPDATED)
+
+
+@cases.fails("RETRY-12")
+def a_value_changes_long_after_the_options_did() -> Run:
+    tale = story().stream().call("update_options").later(1.0).opened(language="fr", model="x")
+    tale.talk(until=1.0).fault("reset").error().later(0.1).opened(language="fr", model="y")
+    return tale.talk(until=2.0).run(subject=UPDATED)
+
+
 @cases.fails("RETRY-12")
 def changing_an_option_ends_the_stream() -> Run:
     tale = story().stream().opened().talk(until=1.0).call("update_options").left()
