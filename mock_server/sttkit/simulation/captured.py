@@ -74,7 +74,9 @@ class Captured:
     """
 
     def __init__(self) -> None:
-        self.places: list[Place] = []
+        # Where they are at home, whatever is there when that module is searched: somebody else's
+        # replacement may be gone by the next run.
+        self.places = [Place(*home) for home in SUBSTITUTES]
         self.dice: list[tuple[str, random.Random]] = []
         self._seen: dict[str, int] = {}
         self._mark: object = None

@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -371,3 +372,31 @@ def test_other_threads_hash_by_address() -> None:
     protocol = asyncio.Protocol()
     run(main)
     assert seen == [object.__hash__(protocol)]
+
+
+def test_what_was_replaced_in_the_first_run_is_simulated_in_the_next() -> None:
+    # In a process of its own, whose first run this is.
+    program = """
+import socket
+from sttkit.simulation import simulated_loop
+
+async def main(loop):
+    try:
+        socket.getaddrinfo("example.org", 443)
+    except OSError:
+        pass
+
+real, socket.getaddrinfo = socket.getaddrinfo, lambda *_: []
+loop = simulated_loop()
+loop.run_until_complete(main(loop))
+loop.close()
+socket.getaddrinfo = real
+loop = simulated_loop()
+loop.run_until_complete(main(loop))
+print([host.name for host in loop.network.unknown])
+loop.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "['example.org']"
