@@ -19,9 +19,11 @@ def pytest_asyncio_loop_factories(config, item):
 """
 TESTS = """
 import asyncio, time
+import aiohttp
 import pytest
 import pytest_asyncio
 from hypothesis import given, settings, strategies as st
+from livekit.agents import stt
 from sttkit.simulation import SimulatedLoop, simulated_loop
 
 simulated = pytest.mark.asyncio(loop_factories=["simulated"])
@@ -41,6 +43,10 @@ async def test_an_hour_in_an_async_test(loop_of_a_fixture):
     before = time.monotonic()
     await asyncio.sleep(HOUR)
     assert time.monotonic() - before == HOUR
+
+@simulated
+async def test_streams_are_hashed_by_number(loop_of_a_fixture):
+    assert {stt.RecognizeStream, aiohttp.ClientWebSocketResponse} <= set(loop_of_a_fixture.numbered)
 
 @real
 async def test_another_test_keeps_its_real_loop():

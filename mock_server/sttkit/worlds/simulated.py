@@ -109,6 +109,7 @@ def play(
     for speech in tracks_of(script, limits or Limits()).values():
         render(speech, target.sample_rate)
     loop = simulated_loop(script.seed)
+    loop.numbered += kept_in_sets()
     staging = _Staging(loop, target, script, conn, limits, pace, tape)
     with _collecting_by_hand():
         asyncio.set_event_loop(loop)
@@ -246,7 +247,6 @@ class _Staging:
     @contextmanager
     def _observed(self) -> Iterator[None]:
         loop, clock, network = self._loop, self._loop.clock, self._loop.network
-        loop.numbered += [cls for cls in kept_in_sets() if cls not in loop.numbered]
         before = loop.on_blocked, clock.on_sleep, network.on_unknown
         loop.on_blocked, clock.on_sleep, network.on_unknown = (
             self._stood,
