@@ -1,0 +1,116 @@
+from dataclasses import replace
+
+from rich.console import Console
+
+from sttkit.conformance import options
+from sttkit.conformance.options import every_plugin
+from sttkit.conformance.report import MOST_SIDE_BY_SIDE, print_report
+from sttkit.conformance.result import (
+    Absent,
+    CaseResult,
+    CheckResult,
+    Finding,
+    LawVerdict,
+    TargetResult,
+    as_json,
+)
+from sttkit.conformance.scoreboard import as_markdown
+from sttkit.laws.model import Judgement, Verdict
+
+BROKEN = Judgement(Verdict.FAIL, expected="the end", observed="nothing | in <60 s>")
+LATE = Judgement(Verdict.WARN, expected="a wait", observed="none")
+HELD = Judgement(Verdict.PASS)
+UNASKED = Judgement(Verdict.NOT_EXERCISED, reason="no fault")
+
+
+def case(id: str, **judged: Judgement) -> CaseResult:
+    verdicts = tuple(
+        LawVerdict(law.replace("_", "-"), "must", judgement) for law, judgement in judged.items()
+    )
+    return CaseResult(id=id, verdicts=verdicts, reproduce=f"sttkit check loud --case {id}")
+
+
+LOUD = TargetResult(
+    name="loud",
+    class_path="loud.STT",
+    version="1.2.3",
+    world="simulated",
+    cases=(
+        case("reset@idle", LIVE_1=BROKEN, RETRY_10=LATE, CLOSE_1=HELD),
+        case("none@idle", LIVE_1=UNASKED, RETRY_10=UNASKED, CLOSE_1=HELD),
+    ),
+    findings=(
+        Finding(
+            law="LIVE-1",
+            level="must",
+            owner="plugin",
+            title="It is *heard* again",
+            cases=("reset@idle",),
+            script="sttkit: 1\n",
+            judgement=BROKEN,
+            reproduce="sttkit check loud --case reset@idle",
+        ),
+    ),
+)
+QUIET = replace(LOUD, name="quiet", cases=LOUD.cases[1:], findings=())
+RESULT = CheckResult(
+    sttkit="0.1.0",
+    seed=0,
+    targets=(LOUD, QUIET, TargetResult(name="lost", error="its constructor raised")),
+    absent=(Absent("gone", "livekit-plugins-gone", "pip install 'sttkit[gone]'"),),
+)
+
+
+def page(confirmed: str = "yes") -> str:
+    return as_markdown(RESULT, heading="On a day.", confirmed={("loud", "LIVE-1"): confirmed})
+
+
+def test_a_table_per_family_has_a_line_per_plugin() -> None:
+    assert (
+        "| | LIVE-1 |\n|---|:-:|\n| [loud](#loud) | **✗** 1/1 |\n| [quiet](#quiet) | – |" in page()
+    )
+    assert "| [loud](#loud) | ! |" in page()
+    assert "| [loud](#loud) | ✓ |" in page()
+
+
+def test_a_finding_says_whether_real_sockets_show_it_too() -> None:
+    assert "  * over real sockets: no, pass" in page("no, pass")
+    assert "```yaml\n    sttkit: 1\n    ```" in page()
+
+
+def test_what_a_plugin_says_stays_text() -> None:
+    assert r"**LIVE-1** It is \*heard\* again" in page()
+    assert r"nothing \| in \<60 s\>" in page()
+
+
+def test_who_was_not_judged_is_listed_with_the_reason() -> None:
+    assert "* `lost`: could not be run: its constructor raised" in page()
+    assert r"* `gone`: not installed; pip install 'sttkit\[gone\]'" in page()
+
+
+def test_the_json_lists_what_is_not_installed() -> None:
+    assert as_json(RESULT)["not_installed"] == [
+        {"name": "gone", "package": "livekit-plugins-gone", "hint": "pip install 'sttkit[gone]'"}
+    ]
+
+
+def test_many_plugins_get_a_line_each_in_a_terminal() -> None:
+    console = Console(width=80, record=True, color_system=None)
+    many = tuple(replace(LOUD, name=f"plugin{n}") for n in range(MOST_SIDE_BY_SIDE + 1))
+    print_report(replace(RESULT, targets=many), console)
+    text = console.export_text()
+    assert "laws broken, of those put to the test" in text
+    assert all(len(line) <= 80 for line in text.splitlines() if "again" not in line)
+    assert "gone: not installed; pip install 'sttkit[gone]'" in text
+
+
+def test_every_plugin_is_either_there_or_listed_and_controls_are_neither(monkeypatch) -> None:
+    there, absent = every_plugin()
+    assert "custom_stt" in there
+    assert not {"self_managed", "framework_probe"} & set(there)
+    monkeypatch.setattr(options, "is_installed", lambda target: target.name != "deepgram")
+    there, absent = every_plugin()
+    assert "deepgram" not in there
+    assert absent == (
+        Absent("deepgram", "livekit-plugins-deepgram", "pip install 'sttkit[deepgram]'"),
+    )
