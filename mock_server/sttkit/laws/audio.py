@@ -277,9 +277,19 @@ def _gets_all_audio(run: Run, stream: Stream, connection: Connection) -> Judgeme
     if flaw is not None and flaw.what == "lost":
         return broken(expected, str(flaw), flaw.at)
     arrived = max((span.end for span in spans), default=begin)
+    if connection.client_end is not None:
+        arrived = _arrived_elsewhere(stream, connection, arrived)
     if last - arrived > slack:
         return broken(expected, f"{secs(last - max(arrived, begin))} never arrived", known)
     return passed()
+
+
+def _arrived_elsewhere(stream: Stream, connection: Connection, arrived: float) -> float:
+    """Until where audio arrived if the client moved to another session, with new options say."""
+    later = [other for other in stream.connections if other.order > connection.order]
+    spans = heard_of(stream, *later) if later else []
+    goes_on = spans and min(span.start for span in spans) <= arrived + EXACT_SLACK_S
+    return max(span.end for span in spans) if goes_on else arrived
 
 
 LAWS = (

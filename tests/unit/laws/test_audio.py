@@ -207,6 +207,24 @@ def the_next_failure_may_take_what_is_on_its_way() -> Run:
     return tale.raised().shut().run()
 
 
+def moved_on(heard_from: float) -> Run:
+    """New options: the client ends the second session, which closes late, and opens a third."""
+    tale = story().stream().opened().talk(until=1.0).fault("reset").error().talk(until=1.1)
+    tale = tale.opened().talk(until=2.0).control("end").talk(until=3.2, heard=False)
+    tale = tale.sent("session_ended", audio_s=0.9).closed(1000)
+    return ended(tale.opened().heard(heard_from, 3.2).talk(until=OVER))
+
+
+@cases.passes("AUDIO-3")
+def what_was_pushed_while_a_left_session_closes_arrives_at_the_next() -> Run:
+    return moved_on(2.0)
+
+
+@cases.fails("AUDIO-3")
+def what_was_pushed_while_a_left_session_closes_is_lost() -> Run:
+    return moved_on(3.1)
+
+
 @cases.fails("AUDIO-3")
 def the_new_session_gets_too_little_resampled_audio() -> Run:
     return ended(reconnected(heard=False).heard(1.1, 1.5, exact=False))
