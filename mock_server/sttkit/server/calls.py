@@ -27,8 +27,8 @@ from sttkit.targets.model import Place
 _BROKEN = (Status.UNAVAILABLE, "Socket closed")
 """What a client's library says of a connection that ended in the middle of a call."""
 
-_FIRST_MESSAGE_S = 0.2
-_WAY_BACK_S = 0.05
+_FIRST_MESSAGE_S = 0.5
+_WAY_BACK_S = 0.2
 
 
 class CallListener(LineKeeper):
