@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """One word and where it was said, seconds."""
 
     text: str
@@ -119,8 +118,7 @@ ServerEvent = (
 # --- client -> server -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Audio:
+class Audio(NamedTuple):
     """PCM, signed 16-bit little-endian mono at the session's rate, unwrapped by the dialect."""
 
     pcm: bytes

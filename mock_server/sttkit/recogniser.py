@@ -94,7 +94,8 @@ class Recogniser:
         self._endpointing = endpointing
         self._heard: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
         self._transcribed: set[tuple[str, int, int]] = set()
-        self._next: dict[str, int] = {}
+        self._next: dict[str, tuple[int, int]] = {}
+        """By track: the utterance that is next, and the word in it that is not transcribed yet."""
         self._active: _Active | None = None
         self._pause_point: tuple[str, float] | None = None
         self._idle: bool | None = False
@@ -104,10 +105,11 @@ class Recogniser:
     def hear(self, span: Span) -> list[Said | Reached]:
         """What is said on hearing ``span``."""
         said: list[Said | Reached] = []
-        speech = self._tracks.get(span.track) if span.track is not None else None
-        if span.track is not None and speech is not None:
-            self._hear_track(span.track, speech, span, said)
-        self.heard_s += span.duration
+        track, start, end, _, _ = span
+        speech = self._tracks.get(track) if track is not None else None
+        if track is not None and speech is not None:
+            self._hear_track(track, speech, span, said)
+        self.heard_s += end - start
         if self._idle is False and self._active is None and self.heard_s >= IDLE_AFTER_S - _TINY_S:
             self._idle = True
             said.append(Reached(Point.IDLE))
@@ -117,7 +119,7 @@ class Recogniser:
         """What is said when the client asks for pending finals."""
         active = self._active
         if active is not None and active.over:
-            if not self._endpointing and self._next.get(active.track, 0) <= active.index:
+            if not self._endpointing and self._next.get(active.track, (0, 0))[0] <= active.index:
                 self._expect_pause(active.track, self._tracks[active.track], active.index)
             return self._end_utterance(from_flush=True)
         if active is not None and active.segment:
@@ -138,13 +140,14 @@ class Recogniser:
         self, track: str, speech: Speech, span: Span, said: list[Said | Reached]
     ) -> None:
         shift = self.heard_s - span.start
-        index = self._next.get(track, 0)
+        index, first = self._next.get(track, (0, 0))
         while index < len(speech.utterances):
             utterance = speech.utterances[index]
             if utterance.start >= span.end:
                 break
-            self._pass_pause(track, utterance.start, said)
-            for number, word in enumerate(utterance.words):
+            if self._pause_point is not None:
+                self._pass_pause(track, utterance.start, said)
+            for number, word in enumerate(utterance.words[first:], first):
                 if word.start >= span.end:
                     break
                 if word.end > span.start:
@@ -158,9 +161,10 @@ class Recogniser:
                 if self._endpointing:
                     said.extend(self._end_utterance(from_flush=False))
                 self._expect_pause(track, speech, index)
-            index += 1
-            self._next[track] = index
-        self._pass_pause(track, span.end, said)
+            index, first = index + 1, 0
+            self._next[track] = (index, first)
+        if self._pause_point is not None:
+            self._pass_pause(track, span.end, said)
 
     def _hear_word(
         self,
@@ -176,15 +180,21 @@ class Recogniser:
         key = (track, index, number)
         if key in self._transcribed:
             return
-        parts = self._heard.setdefault(key, [])
-        begin = max(word.start, span.start)
-        before = _length(parts)
-        _add(parts, begin, min(word.end, span.end))
+        begin, end = max(word.start, span.start), min(word.end, span.end)
         half = (word.end - word.start) / 2 - _TINY_S
-        if _length(parts) < half:
+        parts = self._heard.get(key)
+        before = 0.0 if parts is None else _length(parts)
+        if parts is None and end - begin < half:
+            self._heard[key] = [(begin, end)]
             return
+        if parts is not None:
+            _add(parts, begin, end)
+            if _length(parts) < half:
+                return
+            del self._heard[key]
         self._transcribed.add(key)
-        del self._heard[key]
+        if self._next.get(track, (0, 0)) == (index, number):
+            self._next[track] = (index, number + 1)
         if self._idle is False and begin + half - before + shift >= IDLE_AFTER_S - _TINY_S:
             self._idle = True  # before this word, if in the same piece of audio
             said.append(Reached(Point.IDLE))
@@ -268,4 +278,7 @@ def _add(parts: list[tuple[float, float]], start: float, end: float) -> None:
 
 
 def _length(parts: list[tuple[float, float]]) -> float:
-    return sum(end - start for start, end in parts)
+    length = 0.0
+    for start, end in parts:
+        length += end - start
+    return length

@@ -200,7 +200,9 @@ def from_tables(
         return sample_rate_of(config.get(rate)) or default_rate or 16000
 
     form = ears.form
-    written = [(saying, filler(saying.template)) for saying in sayings]
+    written: dict[type, list[tuple[Saying, Filler]]] = {}
+    for saying in sayings:
+        written.setdefault(saying.event, []).append((saying, filler(saying.template)))
     return Dialect(
         name=name,
         source=source,
@@ -209,7 +211,7 @@ def from_tables(
         carrier=carrier,
         open=lambda request: _open(door, request, rate, default_rate),
         read=lambda message, view: _read(ears, message, view),
-        write=lambda event, view: _write(written, form, event, view),
+        write=lambda event, view: _write(written.get(type(event), ()), form, event, view),
         explain=lambda message: _explain(
             sayings, aliases or {}, errors, form.decode(message), message
         ),
@@ -304,12 +306,12 @@ def _inside(value: object, dotted: str) -> object:
 
 
 def _write(
-    written: list[tuple[Saying, Filler]], form: Form, event: ServerEvent, view: View
+    written: Iterable[tuple[Saying, Filler]], form: Form, event: ServerEvent, view: View
 ) -> list[Message]:
     return [
         _encoded(put(piece, view), form)
         for saying, put in written
-        if saying.event is type(event) and saying.when(event, view)
+        if saying.when(event, view)
         for piece in saying.each(event)
     ]
 

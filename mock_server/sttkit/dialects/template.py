@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sttkit.dialects.model import View
 from sttkit.dialects.wire import number
@@ -19,6 +20,8 @@ from sttkit.events import ServerEvent, Word
 Template = object
 """JSON with slots: a mapping, a list, a `Slot`, an `Is`, or a value that is written as it is."""
 
+_WORDS_KEPT = 256
+"""Of a list of words: the next interim has nearly all of them again."""
 _MISFITS: tuple[object, ...] = (None, [7], {"a": 1}, True)
 """No text, no number and no list of words."""
 
@@ -102,10 +105,13 @@ def time(name: str, *, per_s: int = 1) -> Slot:
 
     ``per_s`` is how many of the provider's units make a second; whole ones, if it is not 1.
     """
-    return Slot(
-        lambda event, view: _in_units(_seconds(event, name), per_s),
-        lambda value: {name: number(value) / per_s},
-    )
+
+    def take(value: object) -> Fields:
+        return {name: number(value) / per_s}
+
+    if per_s == 1:
+        return Slot(lambda event, view: round(float(getattr(event, name)), 3), take)
+    return Slot(lambda event, view: _in_units(_seconds(event, name), per_s), take)
 
 
 def duration(*, per_s: int = 1) -> Slot:
@@ -130,19 +136,21 @@ def words(
     ``confidence`` is the key of each word's share of the transcript's; ``more`` adds other keys.
     """
 
+    @lru_cache(maxsize=_WORDS_KEPT)
+    def entry(one: Word, share: object) -> Mapping[str, object]:
+        written: dict[str, object] = {
+            word: one.text,
+            start: _in_units(one.start, per_s),
+            end: _in_units(one.end, per_s),
+        }
+        if confidence:
+            written[confidence] = share
+        return {**written, **more(one)}
+
     def put(event: ServerEvent, view: View) -> object:
         said: Sequence[Word] = getattr(event, "words", ())
-        share = {confidence: _of(event, "confidence")} if confidence else {}
-        return [
-            {
-                word: one.text,
-                start: _in_units(one.start, per_s),
-                end: _in_units(one.end, per_s),
-                **share,
-                **more(one),
-            }
-            for one in said
-        ]
+        share = _of(event, "confidence") if confidence else None
+        return [entry(one, share) for one in said]
 
     def take(value: object) -> Fields:
         entries = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
@@ -200,18 +208,40 @@ def asked(key: str, default: str) -> Slot:
 
 
 def filler(template: Template) -> Filler:
-    """What makes the messages that say events; to be made once, since they are many."""
+    """What makes the messages that say events; to be made once, since they are many.
+
+    What has no slots is the same in all of them, and is made once too.
+    """
+    fixed, put = _prepared(template)
+    return put or (lambda event, view: fixed)
+
+
+def _prepared(template: Template) -> tuple[object, Filler | None]:
+    """The part that is the same in all messages, and what makes the whole where that is not all."""
     if isinstance(template, Slot):
-        return template.put
+        return None, template.put
     if isinstance(template, Is):
-        return filler(template.value)
+        return template.value, None
     if isinstance(template, Mapping):
-        entries = [(key, filler(part)) for key, part in template.items()]
-        return lambda event, view: {key: put(event, view) for key, put in entries}
+        entries = {key: _prepared(part) for key, part in template.items()}
+        same = {key: fixed for key, (fixed, _) in entries.items()}
+        slots = [(key, put) for key, (_, put) in entries.items() if put is not None]
+
+        def fill(event: ServerEvent, view: View) -> object:
+            filled = same.copy()
+            for key, put in slots:
+                filled[key] = put(event, view)
+            return filled
+
+        return same, fill if slots else None
     if isinstance(template, list):
-        parts = [filler(part) for part in template]
-        return lambda event, view: [put(event, view) for put in parts]
-    return lambda event, view: template
+        parts = [_prepared(part) for part in template]
+        if not any(put for _, put in parts):
+            return [fixed for fixed, _ in parts], None
+        return None, lambda event, view: [
+            fixed if put is None else put(event, view) for fixed, put in parts
+        ]
+    return template, None
 
 
 def match(template: Template, value: object) -> Fields | None:

@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Callable
 
-from websockets.frames import Close, Frame, Opcode
+from websockets.frames import Close, Opcode
 
 from sttkit.cassette.tape import Part
 from sttkit.dialects.model import Message, Opening, Request
@@ -157,6 +157,8 @@ class Connection:
 
     def actions(self) -> list[Action]:
         """What the shell has to do now, in order."""
+        if not self._actions:
+            return self._out.take(self._now)
         taken, self._actions = self._actions, []
         taken.extend(self._out.take(self._now))
         return taken
@@ -231,16 +233,16 @@ class Connection:
     # --- receiving ------------------------------------------------------------------------
 
     def _receive(self, data: bytes) -> None:
-        if self.state in (State.DARK, State.SHUT, State.GONE):
-            return
-        if self.state is State.HEAD:
+        if self.state is State.OPEN:
+            self._receive_frames(data)
+        elif self.state is State.HEAD:
             rest = self.door.receive(data)
             if rest:  # an impatient client sends frames before it has seen the answer
                 self._receive(rest)
         elif self.state is State.HTTP:
             assert self._batch is not None
             self._batch.receive(data)
-        else:
+        elif self.state is State.CLOSING:
             self._receive_frames(data)
 
     def become_http(self, head: bytes) -> None:
@@ -280,12 +282,14 @@ class Connection:
 
     def _receive_frames(self, data: bytes) -> None:
         assert self._frames is not None
-        for frame in self._frames.receive(data):
-            if frame.opcode is Opcode.BINARY or frame.opcode is Opcode.TEXT:
-                self._receive_message(frame)
+        for opcode, payload in self._frames.receive(data):
+            if opcode is Opcode.BINARY:
+                self._receive_message(payload)
+            elif opcode is Opcode.TEXT:
+                self._receive_message(payload.decode("utf-8", "replace"))
             else:
-                self._receive_control(frame)
-            if self.state not in (State.OPEN, State.CLOSING):
+                self._receive_control(opcode, payload)
+            if self.state is not State.OPEN and self.state is not State.CLOSING:
                 return
         violation = self._frames.violation
         if violation is not None:  # 7.1.7: a server fails the connection by closing it at once
@@ -293,19 +297,16 @@ class Connection:
                 self._send_close(violation.code, violation.reason)
             self.drop("close")
 
-    def _receive_control(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.PING:
+    def _receive_control(self, opcode: Opcode, payload: bytes) -> None:
+        if opcode is Opcode.PING:
             self.note("ping")
-            self.emit(pong_bytes(bytes(frame.data)))
-        elif frame.opcode is Opcode.CLOSE:
-            self._receive_close(bytes(frame.data))
+            self.emit(pong_bytes(payload))
+        elif opcode is Opcode.CLOSE:
+            self._receive_close(payload)
 
-    def _receive_message(self, frame: Frame) -> None:
-        if self._dialogue is None or self.state is not State.OPEN:
-            return
-        raw = bytes(frame.data)
-        is_text = frame.opcode is Opcode.TEXT
-        self._dialogue.hear(raw.decode("utf-8", "replace") if is_text else raw)
+    def _receive_message(self, message: Message) -> None:
+        if self._dialogue is not None and self.state is State.OPEN:
+            self._dialogue.hear(message)
 
     def _receive_close(self, payload: bytes) -> None:
         close = Close.parse(payload)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from websockets.frames import Close
@@ -57,7 +57,11 @@ _NAMES: dict[type, str] = {
     ProviderError: "provider_error",
     Acknowledged: "acknowledged",
 }
-_NOTED = ("text", "start", "end", "confidence", "from_flush", "endpoint", "at", "audio_s", "name")
+_TOLD = {"text", "start", "end", "confidence", "from_flush", "endpoint", "at", "audio_s", "name"}
+_NOTED = {
+    kind: tuple(field.name for field in fields(kind) if field.name in _TOLD) for kind in _NAMES
+}
+"""What is noted of each event."""
 
 
 class Dialogue:
@@ -282,18 +286,22 @@ class Dialogue:
 
     def _say_message(self, said: Said, faults: list[Fault], *, after_end: bool = False) -> None:
         """Send what says ``said``, edited by the faults that sit at it."""
-        messages = self._dialect.write(self._with_bad_times(said.event), self._view)
-        if isinstance(said.event, Transcript):
-            self._view.said = said.event.text if isinstance(said.event, Interim) else ""
-            self._view.told_s = self._view.heard_s
-            self._view.segment += isinstance(said.event, Final)
+        view, event = self._view, said.event
+        messages = self._dialect.write(self._with_bad_times(event), view)
+        if isinstance(event, Transcript):
+            view.said = event.text if isinstance(event, Interim) else ""
+            view.told_s = view.heard_s
+            view.segment += isinstance(event, Final)
         if not messages:  # the provider has none for this; an edit waits for its next one
             self._pending_edits.extend(fault for fault in faults if fault.id in _EDITS)
             return
-        self._view.sequence += 1
+        view.sequence += 1
         facts = _noted(said)
         if after_end:
             facts["after_end"] = True
+        if not (faults or self._pending_edits or self._muted or self._held_back):
+            self._transmit(messages, facts)  # as nearly all are
+            return
         edits = {f.id: f for f in (*self._pending_edits, *faults) if f.id in _EDITS}
         self._pending_edits = []
         if "delay" in edits:
@@ -340,7 +348,7 @@ class Dialogue:
             self._connection.close(1011, "the recogniser failed")
 
     def _with_bad_times(self, event: ServerEvent) -> ServerEvent:
-        if not self._bad_times or not isinstance(event, Transcript):
+        if not (self._bad_times and isinstance(event, Transcript)):
             return event
         self._bad_times += 1
         start, end = ((0.0, 0.5), (7000.0, 7001.0), (2.0, 1.0))[self._bad_times % 3]
@@ -428,10 +436,8 @@ CONTROL: dict[type, str] = {
 def _noted(said: Said) -> dict[str, Any]:
     event = said.event
     facts: dict[str, Any] = {"event": _NAMES[type(event)]}
-    for name in _NOTED:
-        value = getattr(event, name, None)
-        if value is not None:
-            facts[name] = value
+    for name in _NOTED[type(event)]:
+        facts[name] = getattr(event, name)
     if said.track is not None:
         facts["track"] = said.track
         facts["utterance"] = said.utterance

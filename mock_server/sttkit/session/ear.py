@@ -81,6 +81,7 @@ class KnownSpeech:
         self._say = say
         self._found = found
         self._locator: Locator | None = None
+        self._noted_to = (0.0, 0.0)  # where the last span ended, and that rounded
 
     def objection(self, config: Mapping[str, object], rate: int) -> str | None:
         return None
@@ -119,12 +120,16 @@ class KnownSpeech:
 
     def _note(self, spans: list[Span], size: int) -> None:
         noted = []
+        reached, rounded = self._noted_to
         for track, start, end, exact, silent in spans:
             if track is not None and exact:
                 self._connection.stream = track
             elif track is not None:
                 self._line.counted_s = end
-            noted.append((track, round(start, 6), round(end, 6), exact, silent))
+            begin = rounded if start == reached else round(start, 6)
+            reached, rounded = end, round(end, 6)
+            noted.append((track, begin, rounded, exact, silent))
+        self._noted_to = (reached, rounded)
         if noted or size:
             self._connection.note("audio", spans=tuple(noted), bytes=size)
 

@@ -18,12 +18,18 @@ from websockets.server import ServerProtocol
 from sttkit.dialects.model import Message
 
 _MAX_REASON_BYTES = 123
+_FIN = 0x80
 _MASKED = 0x80
+_LONG = 0x10000
 _TWO_BYTES_OF_LENGTH = 126
-_PLAIN = {0x80 | opcode: opcode for opcode in Opcode if opcode is not Opcode.CONT}
+_PLAIN = {_FIN | opcode: opcode for opcode in Opcode if opcode is not Opcode.CONT}
 """Opcodes by the first byte of a frame that is a whole message or a control frame (5.2)."""
 # Not documented, but no other way leads to the compiled one.
 _unmasked = websockets.frames.apply_mask  # type: ignore[attr-defined]
+
+
+Arrived = tuple[Opcode, bytes]
+"""A control frame or a whole message: what it is, and its payload."""
 
 
 class ClientFrames:
@@ -40,11 +46,11 @@ class ClientFrames:
         self._plain = True  # so far every frame was a plain one
         self._rest = b""  # the beginning of one
 
-    def receive(self, data: bytes) -> list[Frame]:
+    def receive(self, data: bytes) -> list[Arrived]:
         """The control frames and whole messages that ``data`` completes, in order."""
         if self._rest:
             data, self._rest = self._rest + data, b""
-        whole: list[Frame] = []
+        whole: list[Arrived] = []
         start, size = 0, len(data)
         while self._plain and start < size:
             opcode = _PLAIN.get(data[start])
@@ -62,7 +68,7 @@ class ClientFrames:
                 self._rest = data[start:]
                 break
             if opcode is Opcode.BINARY or opcode is Opcode.TEXT:
-                whole.append(Frame(opcode, _unmasked(data[at + 4 : end], data[at : at + 4])))
+                whole.append((opcode, _unmasked(data[at + 4 : end], data[at : at + 4])))
             else:
                 whole += self._judged(data[start:end])
                 self._plain = self._protocol.state is ProtocolState.OPEN
@@ -71,28 +77,28 @@ class ClientFrames:
             whole += self._judged(data[start:])
         return whole
 
-    def _judged(self, data: bytes) -> list[Frame]:
+    def _judged(self, data: bytes) -> list[Arrived]:
         """The same by the protocol object, which begins between two frames."""
         protocol = self._protocol
         protocol.receive_data(data)
         protocol.data_to_send()
-        whole: list[Frame] = []
+        whole: list[Arrived] = []
         for event in protocol.events_received():
             if not isinstance(event, Frame):
                 continue
             if event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) or (
                 event.fin and not self._parts
             ):
-                whole.append(event)
+                whole.append((event.opcode, bytes(event.data)))
             else:
                 self._parts.append(event)
                 if event.fin:
                     whole.append(self._assembled())
         return whole
 
-    def _assembled(self) -> Frame:
+    def _assembled(self) -> Arrived:
         parts, self._parts = self._parts, []
-        return Frame(parts[0].opcode, b"".join(part.data for part in parts))
+        return parts[0].opcode, b"".join(part.data for part in parts)
 
     @property
     def violation(self) -> Close | None:
@@ -141,4 +147,9 @@ def close_payload(code: int, reason: str) -> bytes:
 
 
 def _serialized(opcode: Opcode, payload: bytes) -> bytes:
-    return Frame(opcode, payload).serialize(mask=False)
+    size = len(payload)
+    if size >= _LONG:
+        return Frame(opcode, payload).serialize(mask=False)
+    if size >= _TWO_BYTES_OF_LENGTH:
+        return bytes((_FIN | opcode, _TWO_BYTES_OF_LENGTH, size >> 8, size & 0xFF)) + payload
+    return bytes((_FIN | opcode, size)) + payload

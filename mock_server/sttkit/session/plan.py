@@ -45,6 +45,8 @@ class FaultPlan:
         ``connection`` is its number from 0. ``only`` narrows the question to some faults, for
         points that are noticed in two places (before and after a connection is accepted).
         """
+        if not (self._standing or self._waiting):
+            return []
         hit = [placed.fault for placed in self._standing if _is_at(placed, point, n)]
         hit = [fault for fault in hit if only(fault)]
         if self._waiting:

@@ -276,7 +276,7 @@ class Playback(Dialogue):
             return event
         if isinstance(event, Transcript):
             words = tuple(
-                replace(w, start=round(w.start - shift, 3), end=round(w.end - shift, 3))
+                w._replace(start=round(w.start - shift, 3), end=round(w.end - shift, 3))
                 for w in event.words
                 if w.start + w.end >= 2 * shift
             )
