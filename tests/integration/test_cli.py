@@ -161,7 +161,15 @@ def test_a_terminal_gets_a_progress_bar_and_ctrl_c_keeps_what_is_known():
 
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        command("check", "self_managed", "--jobs", 1, "--case", f"{QUICK},stall@mid-utterance.2"),
+        command(
+            "check",
+            "self_managed",
+            "--loopback",
+            "--jobs",
+            1,
+            "--case",
+            f"{QUICK},stall@mid-utterance.2",
+        ),
         stdout=subprocess.PIPE,
         stderr=slave,
         env=environment(TERM="xterm"),

@@ -177,10 +177,10 @@ class Application:
         core_end = self.speech.core_end
         while self.input_open:
             # Positions are whole samples, ends of speech are not.
-            said = microphone.exhausted or microphone.position >= core_end - 1e-4
+            said = microphone.position >= core_end - 1e-4
+            if microphone.exhausted or (said and self._nothing_to_learn()):
+                return
             if said:
-                if microphone.exhausted or self._nothing_to_learn():
-                    return
                 microphone.slow_down()
             if self._mutes and microphone.position >= self._mutes[0]:
                 self._mutes.popleft()
@@ -259,7 +259,8 @@ class Application:
         facts = {"track": self.name, "start": begin, "end": end}
         self.bench.trace.add("client", "push", None, self.name, facts)
         self._cues.pushed(end)
-        self._flush_at_marks(end)
+        if self._flush_marks:
+            self._flush_at_marks(end)
 
     def push_all(self) -> None:
         """Push the whole scripted speech in one go."""

@@ -77,10 +77,11 @@ class Microphone:
 
     async def until_due(self) -> None:
         """Wait until the next frame is due; always lets the loop turn."""
-        early = self._due - self._loop.time()
+        now = self._loop.time
+        early = self._due - now()
         while True:
             await asyncio.sleep(early if early > 0 else 0)
-            early = self._due - self._loop.time()
+            early = self._due - now()
             if early <= self.frame_s / 4:  # else it was held meanwhile
                 return
 
@@ -91,7 +92,12 @@ class Microphone:
         if until is not None:
             last = min(last, max(round(until * self._rate), begin))
         size = round(self.frame_s * self._rate)
-        frames = [self._frame(start, min(start + size, last)) for start in range(begin, last, size)]
+        if begin < last <= begin + size:  # one, nearly always
+            frames = [self._frame(begin, last)]
+        else:
+            frames = [
+                self._frame(start, min(start + size, last)) for start in range(begin, last, size)
+            ]
         self._sample = last
         if self._pace:
             self._due += (last - begin) / (self._rate * self._pace)
