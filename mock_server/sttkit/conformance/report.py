@@ -45,6 +45,7 @@ _STYLES = {
     Verdict.NOT_APPLICABLE: "dim",
 }
 _MOST_CASES = 6
+_MOST_SILENT = 20
 MOST_SIDE_BY_SIDE = 5
 """Columns that fit side by side in a terminal of usual width."""
 
@@ -134,7 +135,7 @@ def _print_facts(facts: Sequence[tuple[str, str]], console: Console) -> None:
     grid.add_column(overflow="fold")
     for name, text in facts:
         grid.add_row(name, Text(printable(text)))
-    console.print(Padding(grid, (0, 0, 0, 2)))
+    console.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def _evidence(said: Judgement) -> list[tuple[str, str]]:
@@ -151,7 +152,7 @@ def _cases(cases: Sequence[str]) -> str:
 
 def _print_verdicts(target: TargetResult, console: Console) -> None:
     table = Table(
-        title=f"{len(target.cases)} cases by law",
+        title=f"{_plural(len(target.cases), 'case')} by law",
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -172,8 +173,15 @@ def _print_verdicts(target: TargetResult, console: Console) -> None:
     console.print()
     if table.row_count:
         console.print(table)
-    if silent:
-        console.print(Text("No case put these to the test: " + ", ".join(silent), style="dim"))
+    _print_silent(silent, console)
+
+
+def _print_silent(laws: Sequence[str], console: Console) -> None:
+    """Name the laws that no case was about, unless they are nearly all, as with a few cases."""
+    if len(laws) > _MOST_SILENT:
+        console.print(Text(f"No case put the other {len(laws)} laws to the test.", style="dim"))
+    elif laws:
+        console.print(Text("No case put these to the test: " + ", ".join(laws), style="dim"))
 
 
 def _count(number: int, verdict: Verdict) -> Text:
@@ -245,8 +253,7 @@ def _print_comparison(targets: Iterable[TargetResult], console: Console) -> None
         table.add_row(law, level, *(cell or Text("·", style="dim") for cell in cells))
     if table.row_count:
         console.print(table)
-    if silent:
-        console.print(Text("No case put these to the test: " + ", ".join(silent), style="dim"))
+    _print_silent(silent, console)
 
 
 def _cell(verdicts: Sequence[LawVerdict]) -> Text | None:
