@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from websockets.frames import Close
 
@@ -24,44 +24,23 @@ from sttkit.events import (
     Flush,
     Interim,
     Keepalive,
-    ProviderError,
     Ready,
     ServerEvent,
-    SessionEnded,
-    SpeechEnded,
     SpeechStarted,
-    Transcript,
     Unintelligible,
-    Usage,
 )
 from sttkit.faults import Family, Fault, Point
 from sttkit.recogniser import Reached, Recogniser, Said
 from sttkit.session.ear import Ear, EngineEar, KnownSpeech
 from sttkit.session.engine import Failure
 from sttkit.session.messages import malformed
+from sttkit.session.mouth import Mouth
 
 if TYPE_CHECKING:
     from sttkit.session.connection import Connection
 
 _EARLY = "early-message"
 """The one fault at the greeting that comes before it."""
-_EDITS = frozenset({"drop", "duplicate", "reorder", "delay"})
-_NAMES: dict[type, str] = {
-    Ready: "ready",
-    SpeechStarted: "speech_started",
-    Interim: "interim",
-    Final: "final",
-    SpeechEnded: "speech_ended",
-    Usage: "usage",
-    SessionEnded: "session_ended",
-    ProviderError: "provider_error",
-    Acknowledged: "acknowledged",
-}
-_TOLD = {"text", "start", "end", "confidence", "from_flush", "endpoint", "at", "audio_s", "name"}
-_NOTED = {
-    kind: tuple(field.name for field in fields(kind) if field.name in _TOLD) for kind in _NAMES
-}
-"""What is noted of each event."""
 
 
 class Dialogue:
@@ -83,13 +62,10 @@ class Dialogue:
         self._interims = 0
         self._utterances = 0
         self._rate = opening.sample_rate
+        self._mouth = Mouth(connection, self._write, self._view)
         self._ear = self._make_ear()
         self._ready = False
         self._ended = False
-        self._muted = False
-        self._pending_edits: list[Fault] = []
-        self._held_back: list[tuple[list[Message], dict[str, Any]]] = []
-        self._bad_times = 0
         self._last_heard = connection.now()
 
     # --- beginning ------------------------------------------------------------------------
@@ -130,17 +106,21 @@ class Dialogue:
         """The client closes; returns the body of the close frame that answers it."""
         return payload
 
+    def _write(self, event: ServerEvent, view: View) -> list[Message]:
+        """The messages that say an event."""
+        return self._dialect.write(event, view)
+
     def _greet(self) -> None:
         faults = self.reach(Point.GREETING)
         if any(fault.id == "no-greeting" for fault in faults):
-            self._muted = True  # whatever a client says that does not wait for it
+            self._mouth.mute()  # whatever a client says that does not wait for it
             return
         endings = [fault for fault in faults if fault.kind.family is Family.ENDING]
         if endings:  # they come instead of the greeting
             self._apply_all(endings)
             return
         self._apply_all([fault for fault in faults if fault.id == _EARLY])
-        self._say_message(Said(Ready()), faults)
+        self._mouth.say(Said(Ready()), faults)
         self._apply_all([fault for fault in faults if fault.id != _EARLY])
         self._become_ready()
 
@@ -167,7 +147,7 @@ class Dialogue:
         self._connection.note("control", what=what, text=self._line.trace.redact(text[:500]))
         if isinstance(event, Keepalive):
             self._last_heard = self._connection.now()
-            self._say_message(Said(Acknowledged("keepalive")), [])
+            self._mouth.say(Said(Acknowledged("keepalive")))
         elif isinstance(event, Config):
             self._configure(event)
         elif isinstance(event, Flush) and not self._ended:
@@ -194,14 +174,14 @@ class Dialogue:
         elif first and self._facts.greeting == "on-config":
             self._ear.begin(self._config, self._rate, self._greet)
         else:
-            self._say_message(Said(Acknowledged("config")), [])
+            self._mouth.say(Said(Acknowledged("config")))
 
     def _hear_flush(self) -> None:
         faults = self.reach(Point.FLUSH)
         if self._apply_endings(faults):
             return
         self._view.unflushed_s = 0.0
-        self._say_message(Said(Acknowledged("flush")), [])
+        self._mouth.say(Said(Acknowledged("flush")))
         self._ear.flush()
 
     def _hear_end(self) -> None:
@@ -212,8 +192,9 @@ class Dialogue:
         faults = self.reach(Point.AFTER_END)
         if self._apply_endings(faults):
             return
-        self._muted = self._muted or any(fault.id == "mute-after-end" for fault in faults)
-        if self._muted:  # a stalled recogniser does not come round for the end
+        if any(fault.id == "mute-after-end" for fault in faults):
+            self._mouth.mute()
+        if self._mouth.is_muted:  # a stalled recogniser does not come round for the end
             return
         late = sum(fault.seconds for fault in faults if fault.id == "late-final")
         self._soon(late, self._answer_end)
@@ -232,9 +213,9 @@ class Dialogue:
         self._soon(late, lambda: self._end_session(faults))
 
     def _end_session(self, faults: list[Fault]) -> None:
-        self._say_message(self._ear.session_end(), [])
+        self._mouth.say(self._ear.session_end())
         if any(fault.id == "final-after-end" for fault in faults):
-            self._say_message(Said(Final("afterthought")), [], after_end=True)
+            self._mouth.say(Said(Final("afterthought")), [], after_end=True)
         for fault in self.reach(Point.CLOSING):
             if fault.kind.family is Family.ENDING:
                 self._connection.apply(fault)
@@ -262,7 +243,7 @@ class Dialogue:
         if isinstance(said, Reached):
             faults = self.reach(said.point)
             # No message marks this point, so an edit waits for the next message.
-            self._pending_edits.extend(fault for fault in faults if fault.id in _EDITS)
+            self._mouth.edit_next(faults)
             self._apply_all(faults)
             return
         event = said.event
@@ -279,64 +260,15 @@ class Dialogue:
             self._counts[Point.AFTER_FINAL] += 1
             point, n = Point.AFTER_FINAL, self._counts[Point.AFTER_FINAL]
         faults = self._due(point, n) if point is not None else []
-        self._say_message(said, faults)
+        self._mouth.say(said, faults)
         if point is not None:
             self._mark(point, n, faults)
             self._apply_all(faults)
 
-    def _say_message(self, said: Said, faults: list[Fault], *, after_end: bool = False) -> None:
-        """Send what says ``said``, edited by the faults that sit at it."""
-        view, event = self._view, said.event
-        messages = self._dialect.write(self._with_bad_times(event), view)
-        if isinstance(event, Transcript):
-            view.said = event.text if isinstance(event, Interim) else ""
-            view.told_s = view.heard_s
-            view.segment += isinstance(event, Final)
-        if not messages:  # the provider has none for this; an edit waits for its next one
-            self._pending_edits.extend(fault for fault in faults if fault.id in _EDITS)
-            return
-        view.sequence += 1
-        facts = _noted(said)
-        if after_end:
-            facts["after_end"] = True
-        if not (faults or self._pending_edits or self._muted or self._held_back):
-            self._transmit(messages, facts)  # as nearly all are
-            return
-        edits = {f.id: f for f in (*self._pending_edits, *faults) if f.id in _EDITS}
-        self._pending_edits = []
-        if "delay" in edits:
-            self._connection.hold(edits["delay"].seconds)
-        if "drop" in edits or self._muted:
-            self._connection.note("withheld", **facts)
-            return
-        if "reorder" in edits:
-            self._held_back.append((messages, facts))
-            return
-        self._transmit(messages, facts)
-        if "duplicate" in edits:
-            self._transmit(messages, {**facts, "duplicate": True})
-        held, self._held_back = self._held_back, []
-        for held_messages, held_facts in held:
-            self._transmit(held_messages, held_facts)
-
-    def _transmit(self, messages: list[Message], facts: dict[str, Any]) -> None:
-        """Send the messages that say one event; it is noted once, when all are out."""
-        sent = [self._connection.send_message(message) for message in messages]
-        if sent[-1]:
-            self._connection.note("sent", **facts)
-
     def _say_failure(self, name: str | None, reason: str | None = None) -> None:
         """The error ``name`` of the provider, with the reason where the provider gives one."""
-        if name is None:
-            return
-        failure = self._dialect.errors[name]
-        message, text = failure.message, failure.text
-        if reason is not None and failure.explained is not None:
-            message, text = failure.explained(reason), reason
-        if message is not None and self._connection.send_message(message):
-            self._connection.note("sent", event="provider_error", name=name, text=text)
-        if failure.close is not None:
-            self._connection.close(*failure.close)
+        if name is not None:
+            self._mouth.say_failure(name, self._dialect.errors[name], reason)
 
     def _fail(self, failure: Failure) -> None:
         """The engine did not do what it was asked."""
@@ -346,13 +278,6 @@ class Dialogue:
             self._connection.close(1013, "try again later")
         else:
             self._connection.close(1011, "the recogniser failed")
-
-    def _with_bad_times(self, event: ServerEvent) -> ServerEvent:
-        if not (self._bad_times and isinstance(event, Transcript)):
-            return event
-        self._bad_times += 1
-        start, end = ((0.0, 0.5), (7000.0, 7001.0), (2.0, 1.0))[self._bad_times % 3]
-        return replace(event, start=start, end=end)
 
     # --- points and faults ----------------------------------------------------------------
 
@@ -381,19 +306,16 @@ class Dialogue:
     def _apply_all(self, faults: list[Fault]) -> None:
         for fault in faults:
             if fault.id == "stall":
-                self._muted = True
+                self._mouth.mute()
             elif fault.id == "bad-times":
-                self._bad_times = 1
+                self._mouth.lie_about_times()
             elif fault.id == "provider-error":
                 self._say_failure(str(fault.param) or next(iter(self._dialect.errors)))
             else:
                 if fault.id == "unasked-end":
-                    self._say_message(self._ear.session_end(), [])
-                for message in malformed(fault.id, self._dialect, self._view_of(fault)):
-                    if self._connection.send_message(message):
-                        self._connection.note(
-                            "injected", what=fault.id, text=str(message[:80]), size=len(message)
-                        )
+                    self._mouth.say(self._ear.session_end())
+                noise = malformed(fault.id, self._dialect, self._view_of(fault))
+                self._mouth.say_anyway(fault.id, noise)
                 self._connection.apply(fault)
 
     def _view_of(self, fault: Fault) -> View:
@@ -431,14 +353,3 @@ CONTROL: dict[type, str] = {
     Unintelligible: "unintelligible",
 }
 """Names of what a client says besides audio, as they are noted."""
-
-
-def _noted(said: Said) -> dict[str, Any]:
-    event = said.event
-    facts: dict[str, Any] = {"event": _NAMES[type(event)]}
-    for name in _NOTED[type(event)]:
-        facts[name] = getattr(event, name)
-    if said.track is not None:
-        facts["track"] = said.track
-        facts["utterance"] = said.utterance
-    return facts

@@ -64,8 +64,6 @@ class Playback(Dialogue):
         assert playing is not None
         self._playing = playing
         self._reel = playing.reel(part)
-        self._speaks = self._dialect
-        self._dialect = replace(self._dialect, write=self._write)
         self._step: Step | None = None
         self._bytes = 0
         self._began_us: int | None = None if self._reel.is_rest else 0
@@ -102,7 +100,7 @@ class Playback(Dialogue):
     def hear(self, message: Message) -> None:
         """A whole client message arrived."""
         now = self._connection.now()
-        event = self._speaks.read(message, self._view)
+        event = self._dialect.read(message, self._view)
         if isinstance(event, Audio):
             self._bytes += len(event.pcm)
             if not self._ended:
@@ -119,12 +117,13 @@ class Playback(Dialogue):
             return
         if isinstance(event, Config):
             self._config.update(event.values)
-            self._rate = self._speaks.rate_of(self._config)
+            self._rate = self._dialect.rate_of(self._config)
             self._connection.note("config", values=self._noted_config())
         faults = self._reached_by(event)
         if self._apply_endings(faults):
             return
-        self._muted = self._muted or any(fault.id == "mute-after-end" for fault in faults)
+        if any(fault.id == "mute-after-end" for fault in faults):
+            self._mouth.mute()
         late = sum(fault.seconds for fault in faults if fault.id == "late-final")
         if late:
             self._reel.hold(now + late)
@@ -201,7 +200,7 @@ class Playback(Dialogue):
         elif isinstance(entry, RecordedMessage):
             if connection.is_open:
                 self._say_recorded(step, entry)
-        elif self._muted:  # a stalled recogniser does not come round for the end
+        elif self._mouth.is_muted:  # a stalled recogniser does not come round for the end
             return
         elif isinstance(entry, Close):
             self._close(entry)
@@ -218,7 +217,7 @@ class Playback(Dialogue):
         connection = self._connection
         event = self._in_this_session(step.event)
         if event is None:
-            if not self._muted and connection.send_message(step.payload):
+            if not self._mouth.is_muted and connection.send_message(step.payload):
                 connection.note("sent", event="other", text=_start_of(step.payload))
             return
         self._step = step if event is step.event else None
@@ -234,7 +233,7 @@ class Playback(Dialogue):
         about = isinstance(event, (Transcript, SpeechStarted, SpeechEnded))
         number = max(0, self._said_utterances - 1)
         if isinstance(event, (SessionEnded, Ready)):
-            self._say_message(Said(event), [])
+            self._mouth.say(Said(event))
         else:
             self._say(Said(event, connection.stream, number) if about else Said(event))
         self._step = None
@@ -267,7 +266,7 @@ class Playback(Dialogue):
         step = self._step
         if step is not None and (event is step.event or isinstance(event, Ready)):
             return [step.payload]
-        return self._speaks.write(event, view)
+        return super()._write(event, view)
 
     def _in_this_session(self, event: ServerEvent | None) -> ServerEvent | None:
         """``event`` with its times counted from where this session began, and no earlier words."""
