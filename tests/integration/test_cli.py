@@ -160,6 +160,8 @@ def test_a_terminal_gets_a_progress_bar_and_ctrl_c_keeps_what_is_known():
     import pty
 
     master, slave = pty.openpty()
+    # Where the tests run in a shell's background, it is ignored, and children inherit that.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command(
             "check",
@@ -174,6 +176,7 @@ def test_a_terminal_gets_a_progress_bar_and_ctrl_c_keeps_what_is_known():
         stderr=slave,
         env=environment(TERM="xterm"),
     )
+    signal.signal(signal.SIGINT, ignored)
     os.close(slave)
     seen = b""
     # The quick cases are over; the last one would take a quarter of a minute.
