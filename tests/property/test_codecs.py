@@ -139,6 +139,7 @@ messages = st.text() | st.binary() | shapes.map(json.dumps) | lookalikes
 @every_dialect
 @settings(deadline=None)
 @given(event=events)
+@example(event=Interim("so "))
 def test_what_a_dialect_writes_it_can_explain(dialect: Dialect, event: ServerEvent) -> None:
     written = dialect.write(event, OPEN)
     explained = [dialect.explain(message) for message in written]
@@ -153,7 +154,10 @@ def test_what_a_dialect_writes_it_can_explain(dialect: Dialect, event: ServerEve
             continue
         assert type(told) is type(event)
         # Not every provider tells everything; what it does tell is not lost, nor anything added.
-        assert told in [dialect.explain(message) for message in dialect.write(told, OPEN)]
+        # A word that may go on is not told yet, where each message adds to those before.
+        again = dialect.write(told, OPEN)
+        is_open = isinstance(told, Interim) and not again
+        assert is_open or told in [dialect.explain(message) for message in again]
         if isinstance(event, Transcript):
             assert isinstance(told, Transcript)
             assert told.text == event.text or (isinstance(told, Final) and dialect.name in BY_WORD)

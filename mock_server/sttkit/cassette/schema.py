@@ -5,6 +5,7 @@ python -m sttkit.cassette.schema > cassettes/cassette.schema.json
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 import msgspec
@@ -17,6 +18,9 @@ def json_schema() -> bytes:
     (header, entries), definitions = msgspec.json.schema_components(
         [Header, AnyEntry], ref_template="#/$defs/{name}"
     )
+    for definition in definitions.values():
+        if "description" in definition:  # as Python indents it, which depends on its version
+            definition["description"] = inspect.cleandoc(definition["description"])
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of an sttkit cassette: the header first, then entries",

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 
 from sttkit.deck.recorder import FLUSH_S, Recorder
 from sttkit.errors import UsageError
@@ -14,6 +15,7 @@ from sttkit.proxy.relay import Relay
 
 MAX_CONNECTIONS = 1000
 _BACKLOG = 128
+_GOODBYE_S = 0.05
 
 
 class Proxy:
@@ -82,6 +84,9 @@ class Proxy:
         """Stop listening, and end all connections."""
         if self._server is not None:
             self._server.close()
+        if self._relays:  # perhaps they are just ending, and that belongs into the recording
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), _GOODBYE_S)
         for relay in list(self._relays):
             relay.abort()
         if self._relays:

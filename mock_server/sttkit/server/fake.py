@@ -92,6 +92,7 @@ class Listener(LineKeeper):
             self._server = None
         if self._placeholder is not None:
             self._placeholder.close()
+        await self.see_off()
         await self.end_all()
 
     def _bind(self) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from random import Random
 
 from sttkit.server.shell import Attend, Shell
@@ -10,6 +11,8 @@ from sttkit.session.line import Line
 from sttkit.trace import Trace
 
 MAX_CONNECTIONS = 5000
+GOODBYE_S = 0.05
+"""How long a connection that its client has left may take to come to its end."""
 
 
 class LineKeeper:
@@ -48,6 +51,12 @@ class LineKeeper:
         return sum(
             shell.connection is not None and shell.connection.sees_end for shell in self._shells
         )
+
+    async def see_off(self) -> None:
+        """Let the clients that are leaving leave, so that their goodbyes are still heard."""
+        if self._shells:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), GOODBYE_S)
 
     async def end_all(self) -> None:
         """End all connections, whatever their state."""

@@ -68,6 +68,7 @@ class SimulatedListener(LineKeeper):
         """Stop listening and end all connections; the host is there still, and refuses."""
         self._network.unlisten(self.place.host, self.place.port)
         self._host.resolves, self._host.answers = lambda: True, lambda: Answer.ACCEPT
+        await self.see_off()
         await self.end_all()
 
     def open_connections(self) -> int:
