@@ -62,11 +62,11 @@ class Storm(Stream):
 
 @breaks("LIVE-5:blocks", "none@idle")
 class Blocker(Stream):
-    """Computes for 0.8 s inside the event loop."""
+    """Computes for 2 s inside the event loop."""
 
     async def _greet(self, ws, deadline):
         await super()._greet(ws, deadline)
-        time.sleep(0.8)
+        time.sleep(2)
 
 
 @breaks("LIVE-5:spins", "none@idle")
