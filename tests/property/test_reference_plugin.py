@@ -102,7 +102,7 @@ def test_a_plugin_that_never_reconnects_does_not_get_through():
     assert Verdict.FAIL in [verdicts[law].verdict for law in ("LIVE-1", "RETRY-1")]
 
 
-# --- found by searches: false alarms once, and one bug of the reference plugin --------------------
+# --- found by searches: false alarms once, and two bugs of the reference plugin -------------------
 
 FOUND = {
     # The plugin opened another session for new options when there was no audio left for it.
@@ -110,6 +110,11 @@ FOUND = {
         {sttkit: 1, speech: [{say: hello}], client: [
          {at: {point: mid-utterance}, do: update-options},
          {at: {point: mid-utterance}, do: end}]}""",
+    # Each session outlived the timeout before it was given up, and started the budget over.
+    "a server that is there and listens to nobody, each time": """
+        {sttkit: 1, speech: [{say: hello}], faults: [
+         {fault: unasked-end, at: mid-utterance},
+         {fault: stop-reading, at: before-audio, connection: each}]}""",
     "an attempt under way when the HTTP session is closed": """
         {sttkit: 1, speech: [{say: friend}], client: [{do: close-http-session}]}""",
     "a violation after the end of input": """
