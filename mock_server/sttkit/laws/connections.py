@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sttkit.dialects.model import Facts
+from sttkit.faults import parse_fault
 from sttkit.laws.records import Records
 from sttkit.trace import Record
 
@@ -20,6 +21,7 @@ FINAL_STATUSES = frozenset({400, 401, 403, 404})
 _TRANSIENT = frozenset(
     {"refused", "unknown-host", "no-answer", "reset", "fin", "half-close", "cut", "lost"}
 )
+_AT_THE_LIMIT_S = 0.02
 LOSSY = frozenset({"reset", "half-open", "cut", "rfc", "lost", "no-answer"})
 """Breaks that may take with them what was sent right before."""
 
@@ -268,7 +270,7 @@ class Connection(Records):
             elif record.kind == "response" and data.get("status", 101) >= 400:
                 return self._failed(record, f"http={data['status']}"), None
             elif record.kind == "close-sent":
-                if finishing:
+                if finishing and not self._limit_came(record):
                     return None, None
                 what = f"provider-error={provider_error}" if provider_error else None
                 return self._failed(record, what or f"close={data.get('code')}"), None
@@ -281,6 +283,14 @@ class Connection(Records):
         if refused is not None:
             return self._failed(refused, str(refused.data["outcome"])), None
         return None, None
+
+    def _limit_came(self, close: Record) -> bool:
+        """Whether a server closed for the length of the session, not in answer to its end."""
+        limits = [r for r in self.of("fault") if r.data["id"] == "session-limit"]
+        return self.session_ended is None and any(
+            abs(r.at + parse_fault(str(r.data["fault"])).seconds - close.at) < _AT_THE_LIMIT_S
+            for r in limits
+        )
 
     def _failed(self, record: Record, what: str) -> Failure:
         retry_after = next(

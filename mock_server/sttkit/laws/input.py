@@ -159,16 +159,23 @@ def provider_errors_are_told(run: Run) -> Judgement:
             _is_told(run, stream, record)
             for stream in run.history.streams
             for connection in stream.connections
-            for record in connection.sent
-            # A client that failed the connection for a violation before it reads no more.
-            if record.data.get("event") == "provider_error"
-            and (
-                connection.violation is None
-                or run.history.order(record) < run.history.order(connection.violation)
-            )
+            for record in _error_messages(run, connection)
         ),
         otherwise="the server sent no error message",
     )
+
+
+def _error_messages(run: Run, connection: Connection) -> list[Record]:
+    """Those of a connection that the client was still there to read."""
+    order = run.history.order
+    told = [r for r in connection.sent if r.data.get("event") == "provider_error"]
+    if connection.violation is not None:
+        # A client that failed the connection for a violation before reads no more.
+        told = [r for r in told if order(r) < order(connection.violation)]
+    # Nor does one that gave it up for the first of them, though others were on their way.
+    gone = connection.client_gone(order(told[0])) if told else None
+    until = gone.at - run.history.lag if gone is not None else float("inf")
+    return [r for r in told if r is told[0] or r.at < until]
 
 
 def _is_told(run: Run, stream: Stream, record: Record) -> Judgement:
