@@ -270,7 +270,7 @@ class Connection(Records):
             elif record.kind == "response" and data.get("status", 101) >= 400:
                 return self._failed(record, f"http={data['status']}"), None
             elif record.kind == "close-sent":
-                if finishing and not self._limit_came(record):
+                if finishing and not self._is_cut_short(record):
                     return None, None
                 what = f"provider-error={provider_error}" if provider_error else None
                 return self._failed(record, what or f"close={data.get('code')}"), None
@@ -284,8 +284,13 @@ class Connection(Records):
             return self._failed(refused, str(refused.data["outcome"])), None
         return None, None
 
-    def _limit_came(self, close: Record) -> bool:
-        """Whether a server closed for the length of the session, not in answer to its end."""
+    def _is_cut_short(self, close: Record) -> bool:
+        """Whether a server closed without the end of the session, which it owed to the client.
+
+        Its message of the end was lost, or the session had lasted as long as it may.
+        """
+        if any(r.data.get("event") == "session_ended" for r in self.of("withheld")):
+            return True
         limits = [r for r in self.of("fault") if r.data["id"] == "session-limit"]
         return self.session_ended is None and any(
             abs(r.at + parse_fault(str(r.data["fault"])).seconds - close.at) < _AT_THE_LIMIT_S

@@ -145,12 +145,25 @@ def _fails_cleanly(run: Run, stream: Stream, connection: Connection, record: Rec
     given_up = _given_up(run, stream, connection, failure.order)
     if given_up:
         return broken(expected, given_up, record.at)
+    if told and _arrived_all_the_same(run, stream, failure, told):
+        return passed()
     if told or reaction.what == "nothing":
         silent = secs(run.history.end - record.at)
         return broken(expected, f"neither, and no transcript in {silent}", record.at)
     if stream.left_by_application:
         return unexercised(f"the application left when {what} had just happened")
     return unclear(f"nothing was said in the {secs(reaction.at - record.at)} after {what}")
+
+
+def _arrived_all_the_same(run: Run, stream: Stream, failure: Failure, told: list[Record]) -> bool:
+    """Whether finals that the server sent after a violation were delivered."""
+    words = {
+        word
+        for record in stream.transcripts
+        if run.history.order(record) > failure.order
+        for word in words_of(text_of(record))
+    }
+    return all(word in words for record in told for word in words_of(text_of(record)))
 
 
 def provider_errors_are_told(run: Run) -> Judgement:

@@ -126,6 +126,19 @@ def a_violation_raises_without_a_retry() -> Run:
     return violated().left().raised().shut().run()
 
 
+@cases.passes("INPUT-2")
+def what_is_said_after_the_violation_of_words_before_it_arrives() -> Run:
+    tale = story().stream().opened().talk(until=1.42).fault("rfc=masked").later(0.1).utterance(0)
+    return tale.call("end_input").later(4).ended().shut().run()
+
+
+@cases.fails("INPUT-2")
+def what_is_said_after_the_violation_does_not_arrive() -> Run:
+    tale = story().stream().opened().talk(until=1.42).fault("rfc=masked").later(0.1)
+    tale.utterance(0, delivered=False).call("end_input")
+    return tale.later(4).ended().shut().run()
+
+
 @cases.fails("INPUT-2")
 def a_violation_raises_a_raw_error() -> Run:
     return violated().left().raised(type="WebSocketError", api=False).shut().run()

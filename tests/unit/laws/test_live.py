@@ -227,6 +227,12 @@ def nobody_saw_where_the_loop_was_blocked() -> Run:
 
 
 @cases.passes("LIVE-5")
+def the_driver_takes_long_to_look_at_what_is_in_memory() -> Run:
+    where = "driver/holding.py:71 facts < driver/application.py:368 look"
+    return story().first().later(1).client("blocked", seconds=2.2, where=where).run()
+
+
+@cases.passes("LIVE-5")
 def the_application_blocks_the_loop_itself() -> Run:
     tale = story().first().action("block-loop").later(0.6).client("blocked", seconds=0.6, where="")
     return tale.run()
