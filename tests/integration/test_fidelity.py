@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sttkit.conformance.pool import Lost, Pool
+from sttkit.worlds import simulated
 from tests.support.fidelity import CONN, SLOW, TARGETS, Job, Outcome, cases_for, perform
 
 DOCS = Path(__file__).parents[2] / "docs" / "fidelity.md"
@@ -40,13 +41,13 @@ def differences() -> dict[Cell, str]:
 
     Real time is not the same twice: what surprises is played again, on a quieter machine.
     """
-    simulated = played([Job(target, case, "simulated") for target, case in CELLS], 2)
+    virtual = played([Job(target, case, "simulated") for target, case in CELLS], 2)
     outcomes = real(CELLS)
     for _ in range(REPEATS):
         found = {}
         for target, case in CELLS:
             one, other = (
-                simulated[Job(target, case, "simulated")],
+                virtual[Job(target, case, "simulated")],
                 outcomes[Job(target, case, "loopback")],
             )
             if one != other:
@@ -78,6 +79,14 @@ def test_the_table_in_the_docs_is_whole():
     assert len(listed()) == len(lines) - 2
     assert set(listed()) <= set(CELLS)
     assert all(why.strip() for _, _, why in listed().values())
+
+
+def test_what_the_length_of_the_line_decides_agrees_on_a_line_as_short(differences, monkeypatch):
+    # The docs give this reason for each of them.
+    monkeypatch.setattr(simulated, "LATENCY_S", 0.0001)
+    for (target, case), told in differences.items():
+        near = perform(Job(target, case, "simulated")).value
+        assert told.endswith(f"loopback:  {near}")
 
 
 def test_an_outcome_tells_worlds_apart_that_do_not_agree():

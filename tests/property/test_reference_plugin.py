@@ -102,7 +102,7 @@ def test_a_plugin_that_never_reconnects_does_not_get_through():
     assert Verdict.FAIL in [verdicts[law].verdict for law in ("LIVE-1", "RETRY-1")]
 
 
-# --- found by searches: false alarms once, and one bug of the reference plugin --------------------
+# --- found by searches: false alarms once, and two bugs of the reference plugin -------------------
 
 FOUND = {
     # The plugin opened another session for new options when there was no audio left for it.
@@ -110,6 +110,11 @@ FOUND = {
         {sttkit: 1, speech: [{say: hello}], client: [
          {at: {point: mid-utterance}, do: update-options},
          {at: {point: mid-utterance}, do: end}]}""",
+    # Each session outlived the timeout before it was given up, and started the budget over.
+    "a server that is there and listens to nobody, each time": """
+        {sttkit: 1, speech: [{say: hello}], faults: [
+         {fault: unasked-end, at: mid-utterance},
+         {fault: stop-reading, at: before-audio, connection: each}]}""",
     "an attempt under way when the HTTP session is closed": """
         {sttkit: 1, speech: [{say: friend}], client: [{do: close-http-session}]}""",
     "a violation after the end of input": """
@@ -162,6 +167,31 @@ FOUND = {
     "an error message after the end of input": """
         {sttkit: 1, speech: [{say: hello}], client: [{do: end}],
          faults: [{fault: provider-error, error: overloaded, at: before-audio}]}""",
+    "a stream that is closed in the instant in which an attempt fails": """
+        {sttkit: 1, speech: [{say: hello}], client: [{at: {audio_s: 0.1}, do: cancel-consumer}],
+         faults: [{fault: unknown-host, at: connecting}], seed: 2}""",
+    "two error messages of which the first is the end": """
+        {sttkit: 1, speech: [{say: hello}], faults: [
+         {fault: provider-error, error: overloaded, at: after-final},
+         {fault: provider-error, error: bad_audio, at: between-utterances}]}""",
+    "a server that stalls in the session after a break": """
+        {sttkit: 1, speech: [{say: hello}], faults: [
+         {fault: fin, at: upgraded}, {fault: stall, at: before-audio}]}""",
+    "a final that a napping application reads in the session after the break": """
+        {sttkit: 1, speech: [{say: hello}, {pause: 0.5}, {say: there friend}], seed: 51,
+         client: [{at: {point: idle}, do: slow-consumer}], network: {latency: 0.03, jitter: 0.01},
+         faults: [{fault: close, code: 1000, at: between-utterances},
+                  {fault: cut, at: mid-utterance, n: 2}]}""",
+    "an end on a narrow line with a backlog": """
+        {sttkit: 1, speech: [{say: hello}], client: [{do: end-at-once}], faults: [
+         {fault: bandwidth, rate: 4, at: upgraded}, {fault: nested, at: mid-utterance}]}""",
+    "a session limit that comes before the answer to the end": """
+        {sttkit: 1, speech: [{say: hello}], client: [{do: end-at-once}], faults: [
+         {fault: session-limit, seconds: 1, at: upgraded},
+         {fault: late-final, seconds: 1.5, at: after-end}]}""",
+    "a row of attempts of one of two streams that begins with one that could be either's": """
+        {sttkit: 1, speech: [{say: hello}], client: [{do: second-stream}], faults: [
+         {fault: no-greeting, at: greeting}, {fault: cut, at: mid-utterance, connection: each}]}""",
     "a final while the application blocks the loop": """
         {sttkit: 1, speech: [{say: friend}], client: [
          {at: {point: after-final}, do: block-loop}, {at: {point: after-final}, do: aclose-twice}],

@@ -64,8 +64,10 @@ _AT_ONCE = ("end-at-once", "second-stream", "new-stream-after", "input", "stereo
 _LAST = ("end", "aclose", "aclose-twice", "cancel-consumer", "end-at-once", "close-http-session")
 """Actions after which the application has nothing more to say."""
 _TALKING = tuple(action for action in ACTIONS if action not in (*_LAST, *_AT_ONCE))
-IN_A_CALL = tuple(action for action in ACTIONS if action not in ("input", "stereo", "long-call"))
-"""All that an application may do at any moment of a usual call: no hours of it, no other audio."""
+IN_A_CALL = tuple(ACTIONS)
+"""All that an application may do in a call."""
+_SHORTER = {"long-call": 600.0}
+"""Parameters of actions where scripts are made up by the thousand: an hour takes long to play."""
 
 
 @st.composite
@@ -150,7 +152,10 @@ def client_steps(
     )
     lasting = [action for action in drawn if action not in _LAST]
     last = [action for action in drawn if action in _LAST][:1]
-    return tuple(Step(action, draw(_cues(action, until))) for action in (*lasting, *last))
+    return tuple(
+        Step(action, draw(_cues(action, until)), _SHORTER.get(action))
+        for action in (*lasting, *last)
+    )
 
 
 @st.composite

@@ -48,7 +48,7 @@ def arrives_whole(run: Run, stream: Stream) -> Judgement:
         return unexercised("no audio was pushed")
     if stream.in_other_form:
         return unexercised("the audio had to be converted")
-    why_not = _disturbed(run, stream)
+    why_not = disturbed(run, stream)
     if why_not:
         return unexercised(why_not)
     spans = heard_of(stream)
@@ -87,7 +87,7 @@ def _amounts(heard: float, pushed: float, whole: bool) -> Judgement:
     return passed()
 
 
-def _disturbed(run: Run, stream: Stream) -> str:
+def disturbed(run: Run, stream: Stream) -> str:
     """Why a stream's line was not a healthy one, or nothing."""
     if stream.failures:
         return f"the line failed ({stream.failures[0].what})"

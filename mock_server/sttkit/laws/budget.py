@@ -37,7 +37,8 @@ def most_used(run: Run, stream: Stream, index: int) -> int:
     first = index
     while first > 0 and not surely_resets(run, stream, first):
         first -= 1
-    since = attempts[first].order
+    # Before the first attempt known to be the stream's there may have been others.
+    since = run.history.order(stream.opened) if first == 0 else attempts[first].order
     failure = attempts[index].failure
     until = failure.order if failure is not None else NEVER
     recoverable = [e for e in retried_errors(stream) if since < run.history.order(e) < until]
@@ -81,6 +82,8 @@ def surely_resets(run: Run, stream: Stream, index: int) -> bool:
     outlived = failure.at - attempt.began > run.options.timeout + _OUTLIVED_SURELY_S
     if outlived and run.subject.framework >= OUTLIVING_SINCE:
         return True
+    if not any(r.data.get("event") == "final" for r in attempt.sent):
+        return False  # what is delivered now was said on an earlier one, and read late
     return any(
         attempt.order < run.history.order(r) and r.at <= failure.at - FINAL_BEFORE_S
         for r in stream.finals

@@ -199,12 +199,12 @@ def cancelling_is_cancelling(run: Run) -> Judgement:
 
 
 def _tells_of_before(stream: Stream, at: float) -> bool:
-    """Whether an error is told in the instant of closing, of a failure just before.
+    """Whether an error is told in the instant of closing, of a failure just before, or just then.
 
     The stream's task was woken by the failure already; the call comes too late to keep it quiet.
     """
-    broke_before = any(f.order < stream.closing_order for f in stream.failures)
-    return broke_before and at - stream.closing <= _INSTANT_S
+    broken_by_then = any(f.at - stream.closing <= _INSTANT_S for f in stream.failures)
+    return broken_by_then and at - stream.closing <= _INSTANT_S
 
 
 def _is_cancelling(run: Run, stream: Stream) -> Judgement:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sttkit.dialects.model import Facts
+from sttkit.faults import parse_fault
 from sttkit.laws.records import Records
 from sttkit.trace import Record
 
@@ -20,6 +21,7 @@ FINAL_STATUSES = frozenset({400, 401, 403, 404})
 _TRANSIENT = frozenset(
     {"refused", "unknown-host", "no-answer", "reset", "fin", "half-close", "cut", "lost"}
 )
+_AT_THE_LIMIT_S = 0.02
 LOSSY = frozenset({"reset", "half-open", "cut", "rfc", "lost", "no-answer"})
 """Breaks that may take with them what was sent right before."""
 
@@ -268,7 +270,7 @@ class Connection(Records):
             elif record.kind == "response" and data.get("status", 101) >= 400:
                 return self._failed(record, f"http={data['status']}"), None
             elif record.kind == "close-sent":
-                if finishing:
+                if finishing and not self._is_cut_short(record):
                     return None, None
                 what = f"provider-error={provider_error}" if provider_error else None
                 return self._failed(record, what or f"close={data.get('code')}"), None
@@ -281,6 +283,19 @@ class Connection(Records):
         if refused is not None:
             return self._failed(refused, str(refused.data["outcome"])), None
         return None, None
+
+    def _is_cut_short(self, close: Record) -> bool:
+        """Whether a server closed without the end of the session, which it owed to the client.
+
+        Its message of the end was lost, or the session had lasted as long as it may.
+        """
+        if any(r.data.get("event") == "session_ended" for r in self.of("withheld")):
+            return True
+        limits = [r for r in self.of("fault") if r.data["id"] == "session-limit"]
+        return self.session_ended is None and any(
+            abs(r.at + parse_fault(str(r.data["fault"])).seconds - close.at) < _AT_THE_LIMIT_S
+            for r in limits
+        )
 
     def _failed(self, record: Record, what: str) -> Failure:
         retry_after = next(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from sttkit.laws.audio import disturbed
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.ledger import COUNTED_SLACK_S
 from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
@@ -24,7 +25,8 @@ def _is_converted(run: Run, stream: Stream) -> Judgement:
     what = "stereo" if stereo else f"audio at {stream.actions('input')[0].data['value']:g} Hz"
     refusals = [r for r in stream.calls("push_frame") if r.data["error"]]
     ended = stream.ended_by_itself
-    if ended is not None and ended.data["how"] == "raised" and not stream.failures:
+    why_not = disturbed(run, stream)
+    if ended is not None and ended.data["how"] == "raised" and not why_not:
         refusals.append(ended)
     if refusals:
         error = refusals[0].data["error"]
@@ -33,8 +35,8 @@ def _is_converted(run: Run, stream: Stream) -> Judgement:
             return passed()
         expected = f"{what} is converted" + (", or refused with a clear error" * stereo)
         return broken(expected, said[:120], refusals[0].at)
-    if stream.failures:
-        return unclear(f"the line failed ({stream.failures[0].what})")
+    if why_not:
+        return unclear(why_not)
     if ended is None:
         return unexercised("the stream did not come to its own end")
     arrived = sum(

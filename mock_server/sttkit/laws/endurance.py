@@ -65,8 +65,10 @@ def _leave_nothing(run: Run, stream: Stream) -> Judgement:
     if not early or not late:
         return unexercised(f"nobody looked after one reconnect and after {RECONNECTS}")
     expected = f"no more after {late[-1].data['sessions'] - 1} reconnects than after one"
+    # The kit's own ends of lines whose other end nobody sees stay there, with all that they hold.
+    objects = not any(c.hides_its_end for c in stream.connections)
     for look in (late[0], late[-1]):
-        more = _more(early[0].data, look.data)
+        more = _more(early[0].data, look.data, objects=objects)
         if not more:
             return passed()
     return broken(expected, more, late[-1].at)
@@ -93,7 +95,7 @@ def _left_open(run: Run, stream: Stream) -> Judgement | None:
     return None
 
 
-def _more(before: Any, after: Any) -> str:
+def _more(before: Any, after: Any, *, objects: bool) -> str:
     tasks = Counter(after["tasks"]) - Counter(before["tasks"])
     if tasks.total() > _MARGIN:
         name, _ = tasks.most_common(1)[0]
@@ -101,7 +103,8 @@ def _more(before: Any, after: Any) -> str:
     connections = after["connections"] - before["connections"]
     if connections > _MARGIN:
         return count(connections, "more open connection")
-    for name, number in sorted(after["objects"].items(), key=lambda item: -item[1])[:1]:
+    if objects and after["objects"]:
+        name, number = max(after["objects"].items(), key=lambda item: int(item[1]))
         return f"{number} more {name} in memory"
     return ""
 

@@ -81,6 +81,9 @@ class History(Records):
         if len(candidates) > 1:
             # A stream whose connection is up needs no other.
             candidates = [s for s in candidates if not self._is_connected(s, connection)]
+        if len(candidates) > 1 and any(not heard.silent for heard in connection.heard):
+            # Nor is what was heard and not found that of a stream whose audio is found.
+            candidates = [s for s in candidates if not self._is_found(s)] or candidates
         return candidates[0].name if len(candidates) == 1 else None
 
     def _is_connected(self, stream: Stream, attempt: Connection) -> bool:
@@ -88,6 +91,10 @@ class History(Records):
             c.named_stream == stream.name and c.order < attempt.order and c.over > attempt.began
             for c in self.connections
         )
+
+    def _is_found(self, stream: Stream) -> bool:
+        named = any(c.named_stream == stream.name for c in self.connections)
+        return named and not stream.in_other_form
 
     @cached_property
     def unassigned(self) -> tuple[Connection, ...]:

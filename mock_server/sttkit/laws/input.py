@@ -145,6 +145,8 @@ def _fails_cleanly(run: Run, stream: Stream, connection: Connection, record: Rec
     given_up = _given_up(run, stream, connection, failure.order)
     if given_up:
         return broken(expected, given_up, record.at)
+    if told and _arrived_all_the_same(run, stream, failure, told):
+        return passed()
     if told or reaction.what == "nothing":
         silent = secs(run.history.end - record.at)
         return broken(expected, f"neither, and no transcript in {silent}", record.at)
@@ -153,22 +155,40 @@ def _fails_cleanly(run: Run, stream: Stream, connection: Connection, record: Rec
     return unclear(f"nothing was said in the {secs(reaction.at - record.at)} after {what}")
 
 
+def _arrived_all_the_same(run: Run, stream: Stream, failure: Failure, told: list[Record]) -> bool:
+    """Whether finals that the server sent after a violation were delivered."""
+    words = {
+        word
+        for record in stream.transcripts
+        if run.history.order(record) > failure.order
+        for word in words_of(text_of(record))
+    }
+    return all(word in words for record in told for word in words_of(text_of(record)))
+
+
 def provider_errors_are_told(run: Run) -> Judgement:
     return overall(
         (
             _is_told(run, stream, record)
             for stream in run.history.streams
             for connection in stream.connections
-            for record in connection.sent
-            # A client that failed the connection for a violation before it reads no more.
-            if record.data.get("event") == "provider_error"
-            and (
-                connection.violation is None
-                or run.history.order(record) < run.history.order(connection.violation)
-            )
+            for record in _error_messages(run, connection)
         ),
         otherwise="the server sent no error message",
     )
+
+
+def _error_messages(run: Run, connection: Connection) -> list[Record]:
+    """Those of a connection that the client was still there to read."""
+    order = run.history.order
+    told = [r for r in connection.sent if r.data.get("event") == "provider_error"]
+    if connection.violation is not None:
+        # A client that failed the connection for a violation before reads no more.
+        told = [r for r in told if order(r) < order(connection.violation)]
+    # Nor does one that gave it up for the first of them, though others were on their way.
+    gone = connection.client_gone(order(told[0])) if told else None
+    until = gone.at - run.history.lag if gone is not None else float("inf")
+    return [r for r in told if r is told[0] or r.at < until]
 
 
 def _is_told(run: Run, stream: Stream, record: Record) -> Judgement:

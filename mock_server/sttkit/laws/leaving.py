@@ -132,6 +132,9 @@ def _early_audio(run: Run, stream: Stream) -> Judgement:
         return passed()
     if not stream.connections:
         return broken("all that was pushed is transcribed", "there was no connection at all")
+    ended = stream.ended_by_itself
+    if ended is not None and ended.at - stream.input_end < history.backlog:
+        return unclear("what the server said was still on its way on a narrow line")
     arrived = max((s.end for c in stream.connections for s in heard_of(stream, c)), default=0.0)
     observed = f"{quoted(missing)} is missing; {secs(arrived)} of {secs(stream.pushed_end)} arrived"
     return broken("all that was pushed is transcribed", observed, stream.input_end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from sttkit.faults import parse_fault
 from sttkit.laws.budget import budget_of
 from sttkit.laws.connections import Connection, Failure
 from sttkit.laws.evidence import where_it_waits
@@ -30,6 +31,7 @@ _VOLATILE = re.compile(
 
 _HEARD = frozenset({"no-close-reply"})
 """Deaf by name, but all that there was to say had been said."""
+_SLOW_ENDS = frozenset({"late-final", "late-close"})
 _APPLIES_S = 2.0
 """So much audio after update_options() the new options apply, seconds."""
 
@@ -118,15 +120,20 @@ def _apply(run: Run, stream: Stream, update: Record) -> Judgement:
         return passed()
     wanted = dict(run.subject.updates)
     position = stream.pushed_by(update.at) + _APPLIES_S
-    until = stream.pushed_at(position) + history.lag
+    # A session may have to be brought to its end first, as slowly as the server makes that.
+    slow = [parse_fault(str(r.data["fault"])) for r in history.faults if r.data["id"] in _SLOW_ENDS]
+    until = stream.pushed_at(position) + history.lag + sum(fault.seconds for fault in slow)
     for record in _configured(run, stream, order):
         values = record.data.get("values") or {}
         if record.at <= until and all(_same(values.get(k), v) for k, v in wanted.items()):
             return passed()
-    if any(f.at <= until for f in stream.failures) or any(
+    violations = [c.violation for c in stream.connections if c.violation is not None]
+    if any(broke.at <= until for broke in (*stream.failures, *violations)) or any(
         r.data.get("deaf") for r in history.faults
     ):
         return unexercised("the line failed")
+    if any(update.at <= c.began <= until for c in history.unassigned):
+        return unclear("attempts of two streams cannot be told apart")
     if until > stream.watch_end:
         return unexercised(f"less than {secs(_APPLIES_S)} of audio followed update_options()")
     said = ", ".join(f"{key}={value}" for key, value in wanted.items())

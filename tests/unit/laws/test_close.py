@@ -158,6 +158,22 @@ def closing_emits_an_error() -> Run:
     return closed_in_mid_stream().left().error().call("aclose").ended().run()
 
 
+def closed_as_an_attempt_fails(later: float = 0.0) -> Run:
+    tale = story().stream().push(0.0, 0.1).action("aclose").later(later).attempt("unknown-host")
+    tale.fault("unknown-host", "connecting").error()
+    return tale.call("aclose", took=later).ended().run()
+
+
+@cases.passes("CLOSE-3")
+def an_attempt_fails_in_the_instant_of_closing() -> Run:
+    return closed_as_an_attempt_fails()
+
+
+@cases.fails("CLOSE-3")
+def an_attempt_that_fails_later_is_still_told() -> Run:
+    return closed_as_an_attempt_fails(later=0.05)
+
+
 @cases.fails("CLOSE-3")
 def a_final_is_made_up_after_closing() -> Run:
     return closed_in_mid_stream().left().call("aclose").final("hello there").ended().run()

@@ -71,6 +71,27 @@ def a_final_behind_the_servers_end_is_not_owed() -> Run:
 
 
 @cases.skips("CLOSE-7")
+def a_session_that_has_lasted_long_enough_is_closed_before_it_could_end() -> Run:
+    tale = story().stream().attempt().fault("session-limit=5", "upgraded").answered().config()
+    tale.ready().talk(until=1.42).utterance(0).second().call("end_input").control("end")
+    return tale.at(5.0).closed(1001).later(0.02).raised().shut().run()
+
+
+@cases.skips("CLOSE-7")
+def the_servers_message_of_the_end_is_lost() -> Run:
+    tale = ending().control("end").sent("final", "how are you", utterance=1, endpoint=True)
+    tale.final("how are you").withheld("session_ended", "").closed(1000)
+    return tale.later(0.1).raised().shut().run()
+
+
+@cases.fails("CLOSE-7")
+def a_server_that_closes_before_the_limit_has_ended_the_session() -> Run:
+    tale = story().stream().attempt().fault("session-limit=5", "upgraded").answered().config()
+    tale.ready().talk(until=1.42).utterance(0).second().call("end_input").control("end")
+    return tale.at(4.0).closed(1000).later(0.02).raised().shut().run()
+
+
+@cases.skips("CLOSE-7")
 def the_client_leaves_when_nothing_is_to_come() -> Run:
     tale = story().first().second().call("end_input").control("end").left()
     return tale.ended().shut().run()

@@ -70,9 +70,9 @@ def older_frameworks_count_all_closes() -> Run:
 # --- CLOSE-13 -------------------------------------------------------------------------------
 
 
-def looked_at(**late: Any) -> Story:
+def looked_at(tale: Story | None = None, **late: Any) -> Story:
     """A long call that is looked at after its first reconnect and after the fiftieth."""
-    tale = story().stream().opened()
+    tale = tale or story().stream().opened()
     base: dict[str, Any] = {"tasks": ["Stream._run"], "connections": 1, "objects": {}}
     tale.later(60).client("holding", sessions=2, audio_s=1.0, **base)
     return tale.later(1800).client("holding", sessions=52, audio_s=1.0, **{**base, **late})
@@ -101,6 +101,21 @@ def a_connection_is_left_of_each() -> Run:
 @cases.fails("CLOSE-13")
 def an_object_is_left_of_each() -> Run:
     return looked_at(objects={"aiohttp.client_ws.ClientWebSocketResponse": 50}).run()
+
+
+def half_open(**late: Any) -> Run:
+    tale = story().stream().opened().fault("half-open").later(8).error().later(0.1).opened()
+    return looked_at(tale, **late).run()
+
+
+@cases.passes("CLOSE-13")
+def the_servers_own_ends_of_half_open_lines_stay() -> Run:
+    return half_open(objects={"uuid.UUID": 50})
+
+
+@cases.fails("CLOSE-13")
+def a_task_is_left_of_each_half_open_line() -> Run:
+    return half_open(tasks=["Stream._run", *["Stream._keepalive"] * 50])
 
 
 @cases.skips("CLOSE-13")

@@ -122,6 +122,12 @@ def an_error_message_that_the_client_itself_provoked_is_none() -> Run:
 
 
 @cases.passes("RETRY-6")
+def a_close_without_the_message_of_the_end_is_a_failure() -> Run:
+    tale = story().first().second().call("end_input").control("end")
+    return tale.withheld("session_ended", "").closed(1000).later(0.1).raised().shut().run()
+
+
+@cases.passes("RETRY-6")
 def a_client_that_is_confused_by_a_fault_is_excused() -> Run:
     tale = story().first().injected("not-json").control("unintelligible")
     return recovered(tale.sent("provider_error", name="bad_request").error().left()).run()

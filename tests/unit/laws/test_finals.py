@@ -40,6 +40,30 @@ def finals_may_be_joined_or_split() -> Run:
     return ended(tale)
 
 
+def converted(*, delivered: bool) -> Run:
+    """Of two streams one pushes in another form: its audio is heard, and found nowhere."""
+    tale = story().stream().client("action", action="input", value=48000).of("second").stream()
+    tale.attempt().answered().server("ready").attempt().answered().ready()
+    tale.heard(0.0, 1.42).on(0)
+    tale._track = None
+    tale.heard(0.0, 1.42, exact=False).sent("final", "hello there").of("main")
+    tale.push(0.0, 1.42)
+    if delivered:
+        tale.final("hello there")
+    tale.call("end_input").control("end").sent("session_ended", audio_s=1.42).closed(1000)
+    return tale.later(0.05).ended().of("second").call("aclose").ended().run()
+
+
+@cases.passes("ORDER-3")
+def what_was_heard_and_not_found_is_the_streams_whose_audio_was_converted() -> Run:
+    return converted(delivered=True)
+
+
+@cases.fails("ORDER-3")
+def so_a_final_of_it_that_is_lost_is_its() -> Run:
+    return converted(delivered=False)
+
+
 @cases.fails("ORDER-3")
 def a_final_is_lost() -> Run:
     return ended(heard().begins().interim("hello there").ends())

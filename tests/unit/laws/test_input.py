@@ -111,9 +111,32 @@ def a_violation_raises_when_there_is_no_budget() -> Run:
     return tale.run(subject=since((1, 8, 9), max_retry=0))
 
 
+@cases.passes("INPUT-2")
+def attempts_that_could_be_either_streams_use_the_budget_up_too() -> Run:
+    # The first error event belongs to one of two attempts that nobody can tell apart.
+    tale = story().stream().of("second").stream().attempt().of("main").error()
+    for _ in range(2):
+        tale.opened().talk(until=tale.pushed + 0.3).fault("rfc=bad-utf8").error().left().later(0.3)
+    tale.opened().talk(until=tale.pushed + 0.3).fault("rfc=bad-utf8").left().raised().shut()
+    return tale.run()
+
+
 @cases.fails("INPUT-2")
 def a_violation_raises_without_a_retry() -> Run:
     return violated().left().raised().shut().run()
+
+
+@cases.passes("INPUT-2")
+def what_is_said_after_the_violation_of_words_before_it_arrives() -> Run:
+    tale = story().stream().opened().talk(until=1.42).fault("rfc=masked").later(0.1).utterance(0)
+    return tale.call("end_input").later(4).ended().shut().run()
+
+
+@cases.fails("INPUT-2")
+def what_is_said_after_the_violation_does_not_arrive() -> Run:
+    tale = story().stream().opened().talk(until=1.42).fault("rfc=masked").later(0.1)
+    tale.utterance(0, delivered=False).call("end_input")
+    return tale.later(4).ended().shut().run()
 
 
 @cases.fails("INPUT-2")
@@ -186,6 +209,28 @@ def the_providers_text_is_in_the_exception() -> Run:
         "raised", message="the audio cannot be decoded", retryable=False
     )
     return tale.shut().run(errors=ERRORS)
+
+
+def failed_twice() -> Story:
+    tale = story().first().sent("provider_error", "…", name="overloaded")
+    return tale.sent("provider_error", "…", name="bad_audio").later(0.05)
+
+
+@cases.passes("INPUT-3")
+def the_client_leaves_for_the_first_error_message_and_reads_no_other() -> Run:
+    return told(failed_twice().error(message="the recogniser is overloaded").left())
+
+
+@cases.fails("INPUT-3")
+def a_client_that_stays_for_the_first_does_not_tell_the_second() -> Run:
+    tale = story().first().sent("provider_error", "…", name="overloaded").later(0.05)
+    tale.error(message="the recogniser is overloaded").later(1)
+    return told(tale.sent("provider_error", "…", name="bad_audio"))
+
+
+@cases.fails("INPUT-3")
+def neither_is_told() -> Run:
+    return told(failed_twice())
 
 
 @cases.fails("INPUT-3")

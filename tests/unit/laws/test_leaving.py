@@ -146,6 +146,24 @@ def a_final_that_a_fault_kept_back_is_not_missed() -> Run:
     return tale.withheld("final", "how are you").server_ends().ended().shut().run()
 
 
+def on_a_narrow_line(waits: float) -> Story:
+    """32 KB at 4 KB/s are put on the line before anything else that the server says."""
+    tale = at_once().later(0.1).attempt().fault("bandwidth=4", "upgraded").answered()
+    tale.config().ready().heard(0.0, 3.38).server("injected", what="nested", size=32_000)
+    tale.sent("final", "hello there").sent("final", "how are you")
+    return tale.server_ends().later(waits).raised().shut()
+
+
+@cases.doubts("CLOSE-12")
+def what_was_said_is_still_on_its_way_on_a_narrow_line() -> Run:
+    return on_a_narrow_line(6).run()
+
+
+@cases.fails("CLOSE-12")
+def what_was_said_on_a_narrow_line_is_lost() -> Run:
+    return on_a_narrow_line(20).run()
+
+
 @cases.skips("CLOSE-12")
 def the_session_was_up_before_the_end() -> Run:
     return healthy().run()

@@ -90,6 +90,24 @@ def a_stalled_server_is_not_a_broken_line() -> Run:
 
 
 @cases.skips("LIVE-1")
+def a_server_that_falls_silent_in_the_next_session_is_not_the_streams_deafness() -> Run:
+    tale = broken_line().error().later(0.1).opened().fault("stall", "before-audio")
+    return tale.talk(until=40.0).call("end_input").shut().run()
+
+
+@cases.fails("LIVE-1")
+def one_that_reads_nothing_has_to_be_noticed() -> Run:
+    tale = broken_line().error().later(0.1).opened().fault("stop-reading", "before-audio")
+    return tale.talk(until=40.0).call("end_input").shut().run()
+
+
+@cases.fails("LIVE-1")
+def the_stream_leaves_the_silent_server_and_is_deaf_itself() -> Run:
+    tale = broken_line().error().later(0.1).opened().fault("stall", "before-audio")
+    return tale.talk(until=10.0).left().talk(until=40.0).call("end_input").shut().run()
+
+
+@cases.skips("LIVE-1")
 def the_line_breaks_after_the_end_of_input() -> Run:
     tale = story().first().second().call("end_input").control("end").fault("reset", "after-end")
     return tale.later(0.1).ended().shut().run()
@@ -206,6 +224,12 @@ def the_loop_is_blocked_before_there_is_a_stream() -> Run:
 @cases.doubts("LIVE-5")
 def nobody_saw_where_the_loop_was_blocked() -> Run:
     return story().first().later(1).client("blocked", seconds=0.55, where="unknown").run()
+
+
+@cases.passes("LIVE-5")
+def the_driver_takes_long_to_look_at_what_is_in_memory() -> Run:
+    where = "driver/holding.py:71 facts < driver/application.py:368 look"
+    return story().first().later(1).client("blocked", seconds=2.2, where=where).run()
 
 
 @cases.passes("LIVE-5")

@@ -165,6 +165,21 @@ def stereo_is_refused_without_a_reason() -> Run:
     return tale.call("push_frame", error=an_error("KeyError", api=False, message="2")).run()
 
 
+@cases.doubts("AUDIO-5")
+def a_server_that_stops_reading_gets_less_of_it() -> Run:
+    tale = story().stream().client("action", action="input", value=48000).opened()
+    tale.talk(until=1.0, heard=False).heard(0.0, 1.0, exact=False).fault("stop-reading")
+    return tale.talk(until=OVER, heard=False).call("end_input").later(10).raised().shut().run()
+
+
+@cases.doubts("AUDIO-5")
+def attempts_of_two_streams_fail_before_any_of_it_arrives() -> Run:
+    tale = story().stream().client("action", action="stereo").of("second").stream().of("main")
+    for _ in range(4):
+        tale.attempt().fault("close=1011", "greeting").later(0.3)
+    return tale.talk(until=0.2).raised().shut().run()
+
+
 @cases.skips("AUDIO-5")
 def all_audio_is_mono_at_the_plugins_rate() -> Run:
     return healthy().run()

@@ -158,6 +158,33 @@ def the_line_breaks_before_new_options_can_apply() -> Run:
     return tale.run(subject=UPDATED)
 
 
+@cases.doubts("RETRY-15")
+def a_session_with_new_options_may_be_the_siblings() -> Run:
+    tale = story().stream().of("second").stream().of("main").opened(language="en")
+    tale.talk(until=1.0).action("update-options").call("update_options")
+    tale.later(0.1).left().attempt().answered().config(language="fr").fault("fin", "greeting")
+    return tale.talk(until=3.4).run(subject=UPDATED)
+
+
+@cases.skips("RETRY-15")
+def the_server_breaks_the_protocol_before_new_options_can_apply() -> Run:
+    tale = updated().talk(until=1.3).fault("rfc=close-5000").error().talk(until=3.3)
+    return tale.run(subject=UPDATED)
+
+
+@cases.passes("RETRY-15")
+def the_session_that_is_to_be_left_ends_late() -> Run:
+    tale = updated().talk(until=1.1).control("end").fault("late-final=1.5", "after-end")
+    tale.talk(until=3.9).opened(language="fr").talk(until=5.0)
+    return tale.run(subject=UPDATED)
+
+
+@cases.fails("RETRY-15")
+def it_is_left_too_late_all_the_same() -> Run:
+    tale = updated().talk(until=1.1).control("end").fault("late-final=1.5", "after-end")
+    return tale.talk(until=6.0).opened(language="fr").talk(until=7.0).run(subject=UPDATED)
+
+
 @cases.skips("RETRY-15")
 def too_little_audio_follows_the_new_options() -> Run:
     return updated().talk(until=2.0).call("end_input").later(0.1).run(subject=UPDATED)

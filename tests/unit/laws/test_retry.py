@@ -297,6 +297,28 @@ def the_interval_of_the_options_counts() -> Run:
     return tale.run(options=ConnOptions(3, 2.0, 10.0))
 
 
+def second_break(of_this_session: bool) -> Run:
+    """A final is delivered in the second session, which breaks; the next is 2 s later."""
+    tale = story().stream().opened().talk(until=1.4)
+    if not of_this_session:
+        tale.sent("final", "hello there", utterance=0)
+    tale.fault("close=1001", "after-final").error().talk(until=1.5).opened()
+    if of_this_session:
+        tale.sent("final", "hello there", utterance=0)
+    tale.final("hello there").talk(until=1.8).fault("reset").error().talk(until=3.9).opened()
+    return tale.run(options=ConnOptions(3, 2.0, 10.0))
+
+
+@cases.passes("RETRY-3")
+def a_final_that_the_application_reads_late_is_that_of_the_session_before() -> Run:
+    return second_break(of_this_session=False)
+
+
+@cases.fails("RETRY-3")
+def a_final_of_the_session_that_breaks_makes_the_next_wait_a_first_one() -> Run:
+    return second_break(of_this_session=True)
+
+
 @cases.skips("RETRY-3")
 def a_server_that_says_when_to_come_back_is_obeyed() -> Run:
     tale = story().stream().rejected(429, retry_after=1.0).error()

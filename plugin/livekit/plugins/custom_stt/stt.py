@@ -45,7 +45,7 @@ class STT(stt.STT[Any]):
         interim_results: bool = True,
         http_session: aiohttp.ClientSession | None = None,
         keepalive_interval: float = 5.0,
-        heartbeat: float = 20.0,
+        heartbeat: float = 5.0,
     ) -> None:
         """
         Args:
@@ -60,7 +60,10 @@ class STT(stt.STT[Any]):
             http_session: yours to close. Default: that of the agent's job.
             keepalive_interval: seconds between messages that keep a muted session open.
             heartbeat: seconds between pings. A line that leaves one unanswered for half as long
-                again is given up, so a dead one is noticed within 1.5 times this.
+                again is given up, so a dead one is noticed within 1.5 times this. That has to be
+                less than ``conn_options.timeout``: the base class starts the retry budget over
+                after a session that outlived it, and so never gives up a server that is dead again
+                soon after each connect.
         """
         super().__init__(
             capabilities=make(
