@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import threading
 from dataclasses import replace
@@ -78,6 +80,23 @@ async def test_threads_and_unclosed_sessions_are_counted() -> None:
     assert "forgotten" in during.threads
     assert during.sessions - before.sessions == 1
     assert not after.exceeds(before)
+
+
+async def test_the_loops_own_executor_may_grow() -> None:
+    before = await take(none_open, 0)
+    await asyncio.to_thread(int)
+    assert any(thread.name.startswith("asyncio_") for thread in threading.enumerate())
+    assert not (await take(none_open, 0, before=before)).exceeds(before)
+
+
+async def test_a_descriptor_that_goes_while_it_is_looked_at_is_none(monkeypatch) -> None:
+    def gone(fd: int) -> int:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setattr(os, "dup", gone)
+        await take(none_open, port)
 
 
 async def test_connections_are_what_the_server_says() -> None:

@@ -38,7 +38,8 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every plugin with a name that is installed; those that are not are listed",
+        help="every plugin with a name that is installed; those that are not are listed, and so "
+        "are those that cannot be simulated with --simulated",
     )
     what = parser.add_argument_group("what to play")
     what.add_argument(
@@ -77,6 +78,11 @@ def add_to(commands: Commands) -> None:
         help="over real sockets on this machine in real time, not simulated",
     )
     how.add_argument(
+        "--simulated",
+        action="store_true",
+        help="simulated only: without the plugins that can only be played over real sockets",
+    )
+    how.add_argument(
         "--twice",
         action="store_true",
         help="play each case a second time and compare the traces to the byte",
@@ -85,7 +91,9 @@ def add_to(commands: Commands) -> None:
         "--jobs",
         type=bounded(1, 64),
         metavar="N",
-        help="cases played at the same time, each in a process (default: 4 per core, at most 8)",
+        help="cases played at the same time, each in a process (default: 1 per core; over real "
+        "sockets, where a case mostly waits, 6 per core and at most 16). Those of plugins that "
+        "cannot be simulated are played beside the others",
     )
     how.add_argument("--dialect", metavar="D", help="the wire protocol that all targets speak")
     said = parser.add_argument_group("what to say")
@@ -107,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sttkit.conformance.options import CheckOptions, every_plugin
     from sttkit.conformance.result import as_json
 
-    named, absent = every_plugin() if arguments.all else ((), ())
+    named, absent = every_plugin(simulated_only=arguments.simulated) if arguments.all else ((), ())
     targets = tuple(dict.fromkeys((*arguments.targets, *named)))
     if not targets:
         arguments.complain("no target; expected a name (sttkit targets lists them), or --all")
@@ -124,6 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
         jobs=arguments.jobs,
         dialect=arguments.dialect,
         world="loopback" if arguments.loopback else DEFAULT_WORLD,
+        simulated_only=arguments.simulated,
         speech=arguments.speech,
         twice=arguments.twice,
     )

@@ -26,7 +26,7 @@ from sttkit.conformance.casework import (
     SurveyJob,
     perform,
 )
-from sttkit.conformance.options import CheckOptions, chosen_laws, default_jobs, validate
+from sttkit.conformance.options import CheckOptions, chosen_laws, jobs_in, needs_real_time, validate
 from sttkit.conformance.plan import Scope, World, plan
 from sttkit.conformance.pool import LIMIT_S, Answer, Lost, Pool
 from sttkit.conformance.result import (
@@ -40,6 +40,7 @@ from sttkit.dialects import load_dialect
 from sttkit.errors import TargetError, UsageError
 from sttkit.laws.model import Law
 from sttkit.scripting.cases import parse_case
+from sttkit.scripting.yaml import is_line
 
 Perform = Callable[[Job], Answer[Result]]
 
@@ -76,8 +77,14 @@ def check(
         laws = tuple(ALL_LAWS)
     reported = chosen_laws(options.laws, laws)
     validate(options)
-    jobs = options.jobs or default_jobs(options.world)
-    with Pool(perform, size=jobs, limit_s=limit_s, preload=preload) as pool:
+    with Pool(
+        perform,
+        size=jobs_in("simulated", options),
+        waiting=jobs_in("loopback", options),
+        waits=_waits,
+        limit_s=limit_s,
+        preload=preload,
+    ) as pool:
         return _Check(options, reported, pool, on_progress).run()
 
 
@@ -104,7 +111,8 @@ class _Check:
     def run(self) -> CheckResult:
         options, interrupted = self._options, False
         try:
-            for spec in self._subjects:
+            # What takes real time takes longest, so it begins first.
+            for spec in sorted(self._subjects, key=lambda spec: not needs_real_time(spec)):
                 self._pool.submit(SurveyJob(spec, self._options.dialect))
             for job, answer in self._pool.results():
                 self._take(job, answer)
@@ -268,6 +276,13 @@ class _Check:
             subject.error = TargetError(f"looking at it {how_lost(answer)}", where=subject.spec)
             return
         assert isinstance(answer, Survey)
+        if self._options.simulated_only and answer.loopback_only is not None:
+            subject.error = TargetError(
+                f"it cannot be simulated: {answer.loopback_only}",
+                where=subject.spec,
+                hint="leave --simulated out: it is then played over loopback",
+            )
+            return
         subject.survey = answer
         subject.case_ids = self._cases(subject, answer)
         # The healthy case is always played: what others mean can depend on it.
@@ -283,17 +298,16 @@ class _Check:
 
     def _submit(self, subject: Subject, case_id: str, *, turn: int = 0) -> None:
         options = self._options
-        self._pool.submit(
-            CaseJob(
-                subject.spec,
-                case_id,
-                options.seed,
-                options.dialect,
-                subject.world,
-                options.speech,
-                turn=turn,
-            )
+        job = CaseJob(
+            subject.spec,
+            case_id,
+            options.seed,
+            options.dialect,
+            subject.world,
+            options.speech,
+            turn=turn,
         )
+        self._pool.submit(job, first=_waits(job) and _is_deaf(case_id))
 
     def _cases(self, subject: Subject, survey: Survey) -> tuple[str, ...]:
         options = self._options
@@ -332,6 +346,16 @@ class _Check:
     def _tell(self, latest: str, *, broken: bool) -> None:
         self._done += 1
         self._on_progress(Progress(self._done, self._total, latest, broken))
+
+
+def _waits(job: Job) -> bool:
+    """Whether a job takes real time, which it mostly spends waiting."""
+    return not isinstance(job, SurveyJob) and job.world == "loopback"
+
+
+def _is_deaf(case_id: str) -> bool:
+    """Whether a line is silent in a case: it is watched for so long that it should not come last."""
+    return not is_line(case_id) and any(p.fault.kind.deaf for p in parse_case(case_id).faults)
 
 
 def _difference(first: Outcome, second: Outcome | Lost | Refusal) -> Difference | None:

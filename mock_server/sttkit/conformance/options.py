@@ -10,11 +10,14 @@ from sttkit.conformance.casework import DEFAULT_WORLD, speech_of
 from sttkit.conformance.plan import Tier, World
 from sttkit.conformance.result import Absent
 from sttkit.dialects import load_dialect
-from sttkit.errors import UsageError, unknown_name
+from sttkit.errors import SttkitError, UsageError, unknown_name
 from sttkit.faults import Point, kind_of
 from sttkit.laws.model import Law
 from sttkit.scripting.cases import parse_case
 from sttkit.targets import is_installed, load_target, target_names
+
+_WAITING_PER_CORE = 6
+_MOST_WAITING = 16
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,13 @@ class CheckOptions:
         fault, at: keep the planned cases that have this fault, or a fault at this point.
         examples: how many scripts to make up and play besides.
         laws: ids to report; empty for all.
-        jobs: cases played at the same time; None to choose.
+        jobs: cases played in ``world`` at the same time; None to choose. Those of targets that cannot
+            be simulated wait beside the simulated ones.
         dialect: spoken by all targets, whatever they say themselves.
         speech: a YAML script whose speech is said in all cases, in place of the built-in one.
         world: where the cases are played; targets that cannot be simulated are always played
             over loopback.
+        simulated_only: refuse targets that cannot be simulated.
         twice: play each case a second time and compare the traces.
     """
 
@@ -48,30 +53,51 @@ class CheckOptions:
     jobs: int | None = None
     dialect: str | None = None
     world: World = DEFAULT_WORLD
+    simulated_only: bool = False
     speech: str | None = None
     twice: bool = False
 
 
-def every_plugin() -> tuple[tuple[str, ...], tuple[Absent, ...]]:
-    """The registered targets that are plugins: those that are installed, and the others."""
+def every_plugin(*, simulated_only: bool = False) -> tuple[tuple[str, ...], tuple[Absent, ...]]:
+    """The registered targets that are plugins: those that can be judged, and why not the others."""
     there: list[str] = []
     absent: list[Absent] = []
     for name in target_names():
         target = load_target(name)
         if target.control:
             continue
-        if is_installed(target):
-            there.append(name)
-        else:
+        if not is_installed(target):
             what = f"'sttkit[{target.extra}]'" if target.extra else target.package
             absent.append(Absent(name, target.package, f"pip install {what}"))
+        elif simulated_only and target.loopback_only is not None:
+            absent.append(Absent(name, target.package, target.loopback_only, why="not simulated"))
+        else:
+            there.append(name)
     return tuple(there), tuple(absent)
 
 
-def default_jobs(world: World) -> int:
-    """Cases to play at the same time: over loopback they mostly wait, simulated they never do."""
+def needs_real_time(spec: str) -> bool:
+    """Whether a target is known not to be simulable, as far as its name tells.
+
+    What is in a file or module of the user's own is not run to find out.
+    """
+    if spec not in target_names():
+        return False
+    try:
+        return load_target(spec).loopback_only is not None
+    except SttkitError:  # told when the target is looked at
+        return False
+
+
+def jobs_in(world: World, options: CheckOptions) -> int:
+    """Cases to play in ``world`` at the same time: over loopback they mostly wait, simulated never.
+
+    More of them at once, and their own work would make them late.
+    """
+    if options.jobs is not None and world == options.world:
+        return options.jobs
     cores = os.cpu_count() or 1
-    return min(8, 4 * cores) if world == "loopback" else cores
+    return min(_MOST_WAITING, _WAITING_PER_CORE * cores) if world == "loopback" else cores
 
 
 def chosen_laws(ids: Sequence[str], laws: Sequence[Law]) -> tuple[Law, ...]:
@@ -114,5 +140,7 @@ def validate(options: CheckOptions) -> None:
             "--twice with --loopback",
             expected="one of them: in real time no two runs are equal",
         )
+    if options.simulated_only and options.world == "loopback":
+        raise UsageError("--simulated with --loopback", expected="one of them")
     if options.speech is not None:
         speech_of(options.speech)

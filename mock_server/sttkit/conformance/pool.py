@@ -4,6 +4,9 @@ What a job does is a function handed in; the pool only knows that it may take to
 process with it, or leave the process unfit for another job. Importing livekit costs seconds, so
 where the system can fork, workers are forked from a server process that has imported it once.
 
+Jobs that mostly wait get processes of their own, more of them than there are cores, and do not
+queue behind those that compute.
+
 A worker's output goes to a file of its own, and so does the stack that Python's fault handler
 writes when the process crashes or is aborted for standing still: it says where.
 """
@@ -21,7 +24,7 @@ import time
 import traceback
 import types
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -66,11 +69,13 @@ class Lost:
 
 
 class Pool(Generic[J, A]):
-    """Runs jobs in up to ``size`` processes; use it in a ``with`` statement.
+    """Runs jobs in processes; use it in a ``with`` statement.
 
     Args:
         perform: does a job; an importable function, since it is looked up by name in the worker.
-        size: number of processes.
+        size: number of processes for jobs that compute.
+        waiting: number of processes for jobs that mostly wait.
+        waits: which jobs these are; by default none.
         limit_s: seconds after which a job's process is killed.
         preload: modules that the workers' parent imports once.
     """
@@ -80,46 +85,56 @@ class Pool(Generic[J, A]):
         perform: Callable[[J], Answer[A]],
         *,
         size: int,
+        waiting: int = 1,
+        waits: Callable[[J], bool] = lambda job: False,
         limit_s: float = LIMIT_S,
         preload: Sequence[str] = (),
     ) -> None:
         self._perform = perform
-        self._size = max(1, size)
+        self._waits = waits
         self._limit_s = limit_s
         self._context = _context(preload)
-        self._waiting: deque[J] = deque()
-        self._workers: list[_Worker[J, A]] = []
+        self._lanes: Mapping[bool, _Lane[J, A]] = {
+            False: _Lane(max(1, size)),
+            True: _Lane(max(1, waiting)),
+        }
 
     def __enter__(self) -> Pool[J, A]:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._waiting.clear()
-        for worker in self._workers:
+        workers = self._workers()
+        for worker in workers:
             worker.dismiss()
         deadline = time.monotonic() + _FAREWELL_S
-        for worker in self._workers:
+        for worker in workers:
             worker.end(deadline)
-        self._workers.clear()
+        for lane in self._lanes.values():
+            lane.queue.clear()
+            lane.workers.clear()
 
     def submit(self, job: J, *, first: bool = False) -> None:
         """Queue a job, in front of the others if ``first``; also while results are read."""
+        queue = self._lanes[self._waits(job)].queue
         if first:
-            self._waiting.appendleft(job)
+            queue.appendleft(job)
         else:
-            self._waiting.append(job)
+            queue.append(job)
 
     def withdraw(self, unwanted: Callable[[J], bool]) -> list[J]:
         """Take jobs that have not begun out of the queue; returns them."""
-        taken = [job for job in self._waiting if unwanted(job)]
-        self._waiting = deque(job for job in self._waiting if not unwanted(job))
+        taken: list[J] = []
+        for lane in self._lanes.values():
+            taken += [job for job in lane.queue if unwanted(job)]
+            lane.queue = deque(job for job in lane.queue if not unwanted(job))
         return taken
 
     def results(self) -> Iterator[tuple[J, A | Lost]]:
         """Jobs and what they came to, as they finish, until none is left."""
         while True:
-            self._hand_out()
-            busy = [worker for worker in self._workers if worker.job is not None]
+            for lane in self._lanes.values():
+                self._hand_out(lane)
+            busy = [worker for worker in self._workers() if worker.job is not None]
             if not busy:
                 return
             now = time.monotonic()
@@ -131,17 +146,20 @@ class Pool(Generic[J, A]):
                 elif time.monotonic() >= worker.deadline:
                     yield self._give_up(worker)
 
-    def _hand_out(self) -> None:
-        while self._waiting:
-            worker = next((w for w in self._workers if w.job is None), None)
+    def _workers(self) -> list[_Worker[J, A]]:
+        return [worker for lane in self._lanes.values() for worker in lane.workers]
+
+    def _hand_out(self, lane: _Lane[J, A]) -> None:
+        while lane.queue:
+            worker = next((w for w in lane.workers if w.job is None), None)
             if worker is None:
-                if len(self._workers) >= self._size:
+                if len(lane.workers) >= lane.size:
                     return
                 worker = _Worker(self._context, self._perform)
-                self._workers.append(worker)
-            job = self._waiting.popleft()
+                lane.workers.append(worker)
+            job = lane.queue.popleft()
             if not worker.begin(job, self._limit_s):
-                self._waiting.appendleft(job)
+                lane.queue.appendleft(job)
                 self._discard(worker)
 
     def _collect(self, worker: _Worker[J, A]) -> tuple[J, A | Lost]:
@@ -171,7 +189,18 @@ class Pool(Generic[J, A]):
 
     def _discard(self, worker: _Worker[J, A]) -> None:
         worker.end(0.0)
-        self._workers.remove(worker)
+        for lane in self._lanes.values():
+            if worker in lane.workers:
+                lane.workers.remove(worker)
+
+
+class _Lane(Generic[J, A]):
+    """A queue of jobs and the processes that do them."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.queue: deque[J] = deque()
+        self.workers: list[_Worker[J, A]] = []
 
 
 class _Worker(Generic[J, A]):

@@ -316,7 +316,9 @@ def _print_summary(result: CheckResult, console: Console) -> None:
         console.print(_summary(target))
     for absent in result.absent:
         line = Text(printable(absent.name), style="bold dim")
-        console.print(line.append(f": not installed; {absent.hint}", style="not bold dim"))
+        console.print(
+            line.append(f": {absent.why}; {printable(absent.hint)}", style="not bold dim")
+        )
     if result.interrupted:
         console.print(Text("Stopped before the end: this is what was known.", style="bold yellow"))
 

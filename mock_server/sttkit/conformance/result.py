@@ -164,11 +164,19 @@ class TargetResult:
 
 @dataclass(frozen=True)
 class Absent:
-    """A target that was not judged because its plugin is not installed, and what installs it."""
+    """A plugin that was not judged, and why.
+
+    Attributes:
+        name: of the target.
+        package: the distribution that has the plugin.
+        hint: what installs it, or why it cannot be simulated.
+        why: what kept it from being judged.
+    """
 
     name: str
     package: str
     hint: str
+    why: Literal["not installed", "not simulated"] = "not installed"
 
 
 @dataclass(frozen=True)
@@ -219,7 +227,14 @@ def as_json(result: CheckResult) -> dict[str, Any]:
         "exit_status": result.exit_status,
         "targets": [_target(target) for target in result.targets],
         "not_installed": [
-            {"name": one.name, "package": one.package, "hint": one.hint} for one in result.absent
+            {"name": one.name, "package": one.package, "hint": one.hint}
+            for one in result.absent
+            if one.why == "not installed"
+        ],
+        "not_simulated": [
+            {"name": one.name, "package": one.package, "reason": one.hint}
+            for one in result.absent
+            if one.why == "not simulated"
         ],
     }
 

@@ -73,7 +73,7 @@ def _cell(verdicts: Sequence[LawVerdict]) -> str:
 def _not_run(result: CheckResult) -> Iterable[str]:
     missing = [
         *((t.name, f"could not be run: {t.error}") for t in result.targets if t.error is not None),
-        *((one.name, f"not installed; {one.hint}") for one in result.absent),
+        *((one.name, f"{one.why}; {one.hint}") for one in result.absent),
     ]
     if missing:
         yield "## Not judged"

@@ -24,6 +24,8 @@ _SUBJECTS = frozenset({"controls", "targets"})
 """Parts of the kit that hold plugins under test; their tasks count."""
 _GRPC_SERVER = ("AioServer.", "_handle_", "_schedule_rpc_coro", "_find_method_handler")
 """How the coroutines of a gRPC server are called, which only the kit runs."""
+_POOLS = ("asyncio_", "ThreadPoolExecutor", "concurrent")
+"""Names of threads that an executor starts, one per so many calls, and keeps: nobody's leak."""
 _DESCRIPTORS = (Path("/proc/self/fd"), Path("/dev/fd"))
 
 
@@ -34,7 +36,7 @@ class Census:
     Attributes:
         tasks: unfinished tasks other than the kit's own, by coroutine.
         fds: file descriptors, the server's own sockets left out.
-        threads: names of threads.
+        threads: names of threads, those of executors left out.
         sessions: aiohttp sessions that were not closed.
         open_connections: connections still held by the client, as far as the world sees it.
     """
@@ -91,12 +93,14 @@ async def take(
     return Census(
         tasks=tuple(sorted(plugin_tasks())),
         fds=sum(1 for _ in _descriptors(port)),
-        threads=tuple(
-            sorted(thread.name for thread in threading.enumerate() if thread.name != THREAD_NAME)
-        ),
+        threads=tuple(sorted(filter(_is_own, (t.name for t in threading.enumerate())))),
         sessions=_unclosed_sessions(),
         open_connections=open_connections(),
     )
+
+
+def _is_own(thread: str) -> bool:
+    return thread != THREAD_NAME and not thread.startswith(_POOLS)
 
 
 def _at_rest(connections: int, port: int, before: Census | None) -> bool:
@@ -160,11 +164,11 @@ def _listed() -> Iterable[int]:
 
 
 def _port_of(fd: int) -> int | None:
-    with socket.socket(fileno=os.dup(fd)) as sock:
-        try:
+    try:
+        with socket.socket(fileno=os.dup(fd)) as sock:
             name = sock.getsockname()
-        except OSError:
-            return None
+    except OSError:  # also of one that a thread of the plugin's has closed in this moment
+        return None
     return name[1] if isinstance(name, tuple) and len(name) > 1 else None
 
 

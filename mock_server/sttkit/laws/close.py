@@ -13,8 +13,6 @@ from sttkit.laws.streams import CLOSING_ACTIONS, TRANSCRIPTS, Stream, text_of
 from sttkit.laws.words import quoted, words_of
 from sttkit.trace import Record
 
-_POOLS = ("asyncio_", "ThreadPoolExecutor", "concurrent")
-"""Names of threads that the loop's own executor starts, one per so many calls."""
 _FD_GROWTH = 2
 """Descriptors that two more runs must have added before it is a leak: one might be a pool's."""
 _LOOP_COMPLAINTS = ("never retrieved", "was destroyed but it is pending", "Unclosed ")
@@ -80,8 +78,8 @@ def _grown(before: Any, after: Any, *, fds: int) -> str:
     tasks = Counter(after["tasks"]) - Counter(before["tasks"])
     if len(after["tasks"]) > len(before["tasks"]) and tasks:
         return count(tasks.total(), "more task") + f": {', '.join(sorted(tasks)[:3])}"
-    threads = Counter(_own(after["threads"])) - Counter(_own(before["threads"]))
-    if len(_own(after["threads"])) > len(_own(before["threads"])) and threads:
+    threads = Counter(after["threads"]) - Counter(before["threads"])
+    if len(after["threads"]) > len(before["threads"]) and threads:
         return count(threads.total(), "more thread") + f": {', '.join(sorted(threads)[:3])}"
     for key, noun, least in (
         ("sessions", "more unclosed HTTP session", 1),
@@ -92,10 +90,6 @@ def _grown(before: Any, after: Any, *, fds: int) -> str:
         if more >= least:
             return count(more, noun)
     return ""
-
-
-def _own(threads: list[str]) -> list[str]:
-    return [name for name in threads if not name.startswith(_POOLS)]
 
 
 def closing_is_quiet(run: Run) -> Judgement:

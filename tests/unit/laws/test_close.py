@@ -103,12 +103,6 @@ def a_pool_does_not_grow() -> Run:
     return left({"open_connections": 1, "fds": 11}, {"open_connections": 1, "fds": 12})
 
 
-@cases.passes("CLOSE-2")
-def the_loops_own_executor_may_grow() -> Run:
-    threads = ["MainThread", "asyncio_0"]
-    return left({"threads": threads}, {"threads": [*threads, "asyncio_1"]})
-
-
 @cases.doubts("CLOSE-2")
 def something_is_left_and_nobody_looked_again() -> Run:
     return story().census("before").stream().call("aclose").census("after-1", sessions=2).run()
