@@ -70,8 +70,14 @@ def test_usage_is_what_the_server_bills(name: str) -> None:
     ],
 )
 def test_an_error_of_the_provider_reaches_the_plugin(name: str, error: str, says: str) -> None:
-    played = play(name, f"provider-error={error}@mid-utterance.2")
-    assert any(says in text for text in errors(played))
+    # A write that fails because the call is over may come first in grpc.aio, which then makes up
+    # an error of its own (`set_internal_error`); on a busy machine it does now and then.
+    heard: list[str] = []
+    for _ in range(3):
+        heard = errors(play(name, f"provider-error={error}@mid-utterance.2"))
+        if not any("Internal error from Core" in text for text in heard):
+            break
+    assert any(says in text for text in heard), heard
 
 
 def test_a_plugin_that_only_logs_its_errors_is_deaf_afterwards() -> None:
