@@ -251,9 +251,10 @@ class _Cleaner:
     def missing(self, error: Any, where: Path) -> UsageError:
         """What to say of a request that is not on the cassette."""
         asked = self.request(error.failed_request)
+        similar = self.cassette.find_requests_with_most_matches(error.failed_request)
         nearest = [
             f"{one.method} {one.uri}, which differs in {' and '.join(name for name, _ in failed)}"
-            for one, _, failed in error.similar_requests[:1]
+            for one, _, failed in similar[:1]
             if failed
         ]
         return UsageError(
