@@ -124,15 +124,16 @@ class _Clock:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._time = lambda: 0.0
         self._offset = 0.0
         self._last = 0.0
 
     def now(self) -> float:
         """Seconds."""
         loop = events._get_running_loop()
-        if loop is None:
-            return self._last
         if loop is not self._loop:
-            self._loop, self._offset = loop, self._last - loop.time()
-        self._last = loop.time() + self._offset
-        return self._last
+            if loop is None:
+                return self._last
+            self._loop, self._time, self._offset = loop, loop.time, self._last - loop.time()
+        self._last = last = self._time() + self._offset
+        return last
