@@ -92,7 +92,8 @@ def test_many_pieces_at_once_are_what_they_are_one_by_one(
     apart_us: int,
     audio: Literal["kept", "dropped", "replaced"],
 ) -> None:
-    passed = [("client", ASKED), ("server", OPENED), client(CONFIG), *said]
+    begun: list[tuple[Side, bytes]] = [("client", ASKED), ("server", OPENED), client(CONFIG)]
+    passed = begun + said
     times = list(accumulate([apart_us] * (len(passed) - 1), initial=5))
     one_by_one = recorded(passed, times, audio, at_once=False)
     assert recorded(passed, times, audio, at_once=True) == one_by_one

@@ -33,9 +33,11 @@ class Listener(Protocol):
         self, side: Side, opcode: int, data: bytes, frames: tuple[int, ...], at_us: int
     ) -> bool:
         """A whole message; false if it is not valid."""
+        ...
 
     def on_control(self, side: Side, opcode: int, data: bytes, at_us: int) -> bool:
         """A control frame; false if it is not valid."""
+        ...
 
     def on_stray(self, side: Side, data: bytes, at_us: int) -> None:
         """Bytes that are no frame."""

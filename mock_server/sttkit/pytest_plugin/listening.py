@@ -76,7 +76,9 @@ class Listening:
                 "the test has an event loop, on which the server runs",
                 expected="async with stt_server.listening()",
             )
-        self._loop = asyncio.new_event_loop()
+        from sttkit.server.precise import precise_loop
+
+        self._loop = asyncio.new_event_loop() if self._tape is None else precise_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="sttkit-server", daemon=True
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from asyncio import events
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._time = lambda: 0.0
+        self._time: Callable[[], float] = time.monotonic
         self._offset = 0.0
         self._last = 0.0
 
