@@ -22,8 +22,8 @@ from sttkit.cassette.model import AnyEntry, Audio, Message
 from sttkit.deck.files import load_cassette
 from sttkit.recording import recording
 
-TITLE = "Replaying at the recorded pace: a session of 8 s, 50 messages of audio a second"
-SECONDS = 8.0
+TITLE = "Replaying at the recorded pace: a session of 24 s, 50 messages of audio a second"
+SECONDS = 24.0
 THINKS_S = "0.1"
 EVERY_S = CHUNK_BYTES / 2 / 16000
 

@@ -29,6 +29,7 @@ from websockets.exceptions import ConnectionClosed
 
 from benchmarks.machine import resident_bytes
 from benchmarks.session import ANSWER_EVERY, MESSAGES, PATH, answer
+from sttkit.server.precise import run_precisely
 
 
 class Process:
@@ -202,4 +203,5 @@ if __name__ == "__main__":
     # Whoever looks whether a port is open says nothing, which is no error here.
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
     serving = {"plain": plain, "bare-proxy": bare_proxy, "proxy": proxy, "replay": replay}
-    asyncio.run(serving[sys.argv[1]](*sys.argv[2:]))  # type: ignore[operator]
+    run = run_precisely if sys.argv[1] == "replay" else asyncio.run  # as the command does it
+    run(serving[sys.argv[1]](*sys.argv[2:]))  # type: ignore[operator]

@@ -12,8 +12,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sttkit import script, speech
 from sttkit.cli import main
 from sttkit.deck.files import load_cassette
+from sttkit.dialects import load_dialect
+from sttkit.pytest_plugin.listening import Listening
 from sttkit.simulation import simulated_loop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +26,7 @@ EXAMPLE = ROOT / "examples/two_utterances.jsonl"
 
 
 def test_the_tests_shown_pass(tmp_path: Path) -> None:
-    (block,) = [block for block in BLOCKS if "stt_cassette" in block]
+    (block,) = [block for block in BLOCKS if "stt_cassette" in block and "fault=" in block]
     (tmp_path / "test_shown.py").write_text(block, encoding="utf-8")
     shutil.copy(EXAMPLE, tmp_path)
     done = subprocess.run(
@@ -35,6 +38,33 @@ def test_the_tests_shown_pass(tmp_path: Path) -> None:
         check=False,
     )
     assert "2 passed" in done.stdout, done.stdout
+
+
+def test_the_record_mode_shown_records_once(tmp_path: Path) -> None:
+    (block,) = [block for block in BLOCKS if "record_mode" in block]
+    ini = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
+    (tmp_path / "pytest.ini").write_text(ini, encoding="utf-8")
+
+    def passes() -> bool:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        print(done.stdout)
+        return "1 passed" in done.stdout
+
+    healthy = script(speech("hello"))
+    serving = Listening(healthy, load_dialect("custom_stt"), lambda *told: None, lambda: None)
+    with serving as place:
+        shown = block.replace("wss://api.example.com", place.ws)
+        (tmp_path / "test_shown.py").write_text(shown, encoding="utf-8")
+        assert passes()
+    recorded = (tmp_path / "mine.jsonl").read_bytes()
+    assert passes()
+    assert (tmp_path / "mine.jsonl").read_bytes() == recorded
 
 
 def test_the_recording_shown_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

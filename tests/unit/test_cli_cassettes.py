@@ -130,6 +130,16 @@ def test_a_timing_that_there_is_not_is_wrong_usage(
     assert "asap, exact, or scaled:X" in capsys.readouterr().err
 
 
+def test_an_entry_to_stop_at_that_there_is_not_is_wrong_usage(
+    cassette: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = len(load_cassette(cassette).entries)
+    assert main(["replay", str(cassette), "--until", str(last + 1)]) == 2
+    said = capsys.readouterr().err
+    assert f"there is no entry {last + 1}" in said
+    assert f"1 to {last}, the entries of {cassette}" in said
+
+
 def test_faults_on_top_are_for_cassettes_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "none@idle", "custom_stt", "--fault", "reset@idle"]) == 2
     assert "only a cassette takes faults on top" in capsys.readouterr().err

@@ -8,7 +8,7 @@ file, line and what was expected; a file that ends too early is read as far as i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Raw, UnsetType
@@ -48,6 +48,7 @@ _encode = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_entry = msgspec.json.Decoder(AnyEntry).decode
 _decode_any = msgspec.json.Decoder().decode
+_decode_lines = msgspec.json.Decoder().decode_lines
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -237,7 +238,7 @@ def carried(data: bytes, *, text: bool, put_aside: Callable[[bytes], int]) -> di
     if len(data) > MAX_INLINE_BYTES:
         return {"blob": (put_aside(data), len(data))}
     if text:
-        if _is_json_line(data):
+        if are_json_lines((data,)):
             return {"json": Raw(data)}
         try:
             return {"text": data.decode()}
@@ -246,14 +247,20 @@ def carried(data: bytes, *, text: bool, put_aside: Callable[[bytes], int]) -> di
     return {"base64": data}
 
 
-def _is_json_line(data: bytes) -> bool:
-    if not (data.startswith(b"{") and data.endswith(b"}")) or b"\n" in data or b"\r" in data:
-        return False
-    # One level of nesting is the line's own.
-    if _is_too_deep(b"[" + data):
+def are_json_lines(texts: Sequence[bytes]) -> bool:
+    """Whether each of some texts is carried as JSON; false if there is none."""
+    for text in texts:
+        if text[:1] != b"{" or text[-1:] != b"}" or len(text) > MAX_INLINE_BYTES:
+            return False
+        # One level of nesting is the line's own.
+        if text.count(b"{") + text.count(b"[") >= MAX_DEPTH and _is_too_deep(b"[" + text):
+            return False
+    lines = b"\n".join(texts)
+    if b"\r" in lines or lines.count(b"\n") >= len(texts):
         return False
     try:
-        _decode_any(data)
+        # What ends with "}" is not continued by what begins with "{": as many values as lines are
+        # one in each.
+        return len(_decode_lines(lines)) == len(texts) > 0
     except (msgspec.DecodeError, RecursionError):
         return False
-    return True

@@ -45,6 +45,14 @@ class Meter:
             self._set_rate(self._dialect.rate_of(self._config))
         return event
 
+    def is_pcm(self, size: int) -> bool:
+        """Whether a binary message of so many bytes would be heard as audio and nothing else."""
+        return self._dialect.pcm(size, self._view)
+
+    def hear_pcm(self, size: int) -> None:
+        """Such messages, of so many bytes in all."""
+        self._bytes += size
+
     @property
     def sample_rate(self) -> int:
         """Of the audio, Hz."""

@@ -27,6 +27,7 @@ def raw_dialect(sample_rate: int) -> Dialect:
         host="localhost",
         open=lambda request: Opening({}, sample_rate),
         read=read,
+        pcm=lambda size, view: True,
         write=lambda event, view: [],
         explain=lambda message: None,
         http_error=lambda status, message: {"error": message},

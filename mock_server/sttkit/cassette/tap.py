@@ -17,24 +17,15 @@ from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
-import h11
-from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C, if it can be
-
+from sttkit.cassette.exchange import Exchange
+from sttkit.cassette.frames import BINARY, PING, PONG, Frames, alike, texts_of
 from sttkit.cassette.model import How, Pairs, Side
 from sttkit.cassette.writing import InteractionWriter
 
 Transport = Literal["fin", "reset", "silence"]
 """How a transport can end."""
-Piece = tuple[Side, bytes, int]
-"""Bytes that passed, who sent them, and when."""
 
-_TEXT, _BINARY, _CONT, _CLOSE, _PING, _PONG = 1, 2, 0, 8, 9, 10
-_OPCODES = frozenset({_TEXT, _BINARY, _CONT, _CLOSE, _PING, _PONG})
-_USUAL = b"\x82\xfe"
-"""How a whole masked binary frame of 126 to 65,535 bytes begins."""
 MAX_HEAD_BYTES = 65_536
-MAX_MESSAGE_BYTES = 64 << 20
-"""A message that is longer is kept as bytes, piece by piece, and not gathered in memory."""
 UNANSWERED_US = 1_000_000
 """A server that leaves a ping unanswered for so long, until its client gives up, fell silent."""
 
@@ -49,8 +40,8 @@ class Tap:
     def __init__(self, writer: InteractionWriter) -> None:
         self._writer = writer
         self._heads: dict[Side, bytearray] = {"client": bytearray(), "server": bytearray()}
-        self._frames: dict[Side, _Frames] = {}
-        self._exchange: _Exchange | None = None
+        self._frames: dict[Side, Frames] = {}
+        self._exchange: Exchange | None = None
         self._is_upgrade = False
         self._status: int | None = None
         self._closed: list[Side] = []
@@ -71,30 +62,33 @@ class Tap:
         """Whether both sides have sent close frames."""
         return len(set(self._closed)) == 2
 
-    def receive_all(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
-        """Several pieces passed; returns those that are for another tap (see `is_over`)."""
-        take_audio, is_between = self._writer.binary, self._is_between_messages
-        for number, (side, data, at_us) in enumerate(pieces):
-            # Nearly all of a session is audio, a whole frame of it in each piece: these few lines
-            # are a third of what it costs to record one.
-            if (
-                data.startswith(_USUAL)
-                and side == "client"
-                and is_between
-                and 133 < len(data) == 8 + (data[2] << 8 | data[3])
-            ):
-                take_audio(at_us, apply_mask(data[8:], data[4:8]))
-            elif self._is_over and side == "client":
-                return pieces[number:]
-            else:
-                self.receive(side, data, at_us)
-                is_between = self._is_between_messages
-        return ()
+    def receive_all(self, side: Side, pieces: Sequence[bytes], times: Sequence[int]) -> int:
+        """Several pieces passed, sent by ``side``; ``times`` is when each did.
 
-    @property
-    def _is_between_messages(self) -> bool:
-        """Whether the next byte of the client begins a message."""
-        frames = self._frames.get("client")
+        Returns how many were taken: what is left is for another tap (see `is_over`).
+        """
+        at, count = 0, len(pieces)
+        while at < count:
+            if side == "client":
+                if self._is_over:
+                    break
+                if self._begins_message(side) and (payloads := alike(pieces, at)):
+                    self._writer.binaries(times[at : at + len(payloads)], payloads)
+                    at += len(payloads)
+                    continue
+            elif self._begins_message(side) and self._writer.answers(
+                times[at], texts_of(pieces[at])
+            ):
+                self._pinged_us = None
+                at += 1
+                continue
+            self.receive(side, pieces[at], times[at])
+            at += 1
+        return at
+
+    def _begins_message(self, side: Side) -> bool:
+        """Whether the next byte begins a message."""
+        frames = self._frames.get(side)
         return frames is not None and frames.is_between_messages and not self._is_over
 
     def receive(self, side: Side, data: bytes, at_us: int) -> None:
@@ -157,7 +151,7 @@ class Tap:
         end = head.find(b"\r\n\r\n")
         if end < 0:
             if len(head) > MAX_HEAD_BYTES:
-                self._frames[side] = _Frames(self, side, is_stray=True)
+                self._frames[side] = Frames(side, self, is_stray=True)
                 self._frames[side].receive(bytes(head), at_us)
             return
         whole, rest = bytes(head[: end + 4]), bytes(head[end + 4 :])
@@ -178,10 +172,10 @@ class Tap:
             path, query = target, []
         self._writer.request(at_us, method, path, query, headers)
         if not self._is_upgrade:
-            self._exchange = _Exchange(self._writer)
+            self._exchange = Exchange(self._writer)
             self._exchange.begin(head + rest, at_us)
         else:
-            self._frames["client"] = _Frames(self, "client")
+            self._frames["client"] = Frames("client", self)
             self._asked = head
             if rest:
                 self._frames["client"].receive(rest, at_us)
@@ -193,11 +187,11 @@ class Tap:
         self._status = int(code) if code.isdecimal() and 100 <= int(code) <= 999 else 999
         if self._status == 101:
             self._writer.response(at_us, self._status, reason, headers)
-            self._frames["server"] = _Frames(self, "server")
+            self._frames["server"] = Frames("server", self)
             if rest:
                 self._frames["server"].receive(rest, at_us)
             return
-        self._exchange = _Exchange(self._writer)
+        self._exchange = Exchange(self._writer)
         self._exchange.refuse(self._asked, head + rest, at_us)
         self._answered(at_us)
 
@@ -207,7 +201,7 @@ class Tap:
         self, side: Side, opcode: int, data: bytes, frames: tuple[int, ...], at_us: int
     ) -> bool:
         """A whole message; false if it is no valid text."""
-        if opcode == _BINARY:
+        if opcode == BINARY:
             self._writer.message(at_us, side, data, frames)
             return True
         try:
@@ -219,11 +213,11 @@ class Tap:
 
     def on_control(self, side: Side, opcode: int, data: bytes, at_us: int) -> bool:
         """A control frame; false if it is not valid."""
-        if opcode == _PING:
+        if opcode == PING:
             if side == "client" and self._pinged_us is None:
                 self._pinged_us = at_us
             self._writer.ping(at_us, side, data)
-        elif opcode == _PONG:
+        elif opcode == PONG:
             self._writer.pong(at_us, side, data)
         else:
             if len(data) == 1:
@@ -244,200 +238,7 @@ class Tap:
         self._writer.stray(at_us, side, data)
 
 
-class _Frames:
-    """Takes one direction apart (RFC 6455, 5.2).
-
-    Most reads are one whole frame: nothing is copied for those but the payload.
-    """
-
-    def __init__(self, tap: Tap, side: Side, *, is_stray: bool = False) -> None:
-        self._tap = tap
-        self._side: Side = side
-        self._mask_bit = 0x80 if side == "client" else 0
-        self._begun = bytearray()
-        """The beginning of a frame."""
-        self._needed = 0
-        """Its size, as far as it is known."""
-        self._parts: list[bytes] = []
-        self._opcode = 0
-        self._raw = bytearray()
-        """The frames of the message that is being gathered."""
-        self._is_stray = is_stray
-
-    @property
-    def is_between_messages(self) -> bool:
-        """Whether the next byte begins a message."""
-        return not (self._begun or self._parts or self._is_stray)
-
-    def receive(self, data: bytes, at_us: int) -> None:
-        if self._is_stray:
-            self._tap.on_stray(self._side, data, at_us)
-            return
-        if self._begun:
-            self._begun += data
-            if len(self._begun) < self._needed:
-                return
-            data = bytes(self._begun)
-            self._begun.clear()
-        at, size = 0, len(data)
-        while at < size:
-            taken = self._take_frame(data, at, at_us)
-            if not taken:
-                break
-            at += taken
-        if at == size:
-            return
-        rest = data[at:]
-        if self._is_stray:
-            self._tap.on_stray(self._side, bytes(self._raw) + rest, at_us)
-        else:
-            self._begun += rest
-
-    def _take_frame(self, data: bytes, begin: int, at_us: int) -> int:
-        """Take the frame that begins there; returns its size, 0 if it is not whole or none."""
-        there = len(data) - begin
-        if there < 2:
-            return self._wait_for(2)
-        first, second = data[begin], data[begin + 1]
-        opcode, fin = first & 0x0F, first & 0x80
-        size = second & 0x7F
-        head = 2
-        if size > 125:
-            head = 4 if size == 126 else 10
-            if there < head:
-                return self._wait_for(head)
-            size = int.from_bytes(data[begin + 2 : begin + head], "big")
-            if size < 126 or (head == 10 and not 65_535 < size < 1 << 63):
-                return self._stray()
-        is_control = opcode >= _CLOSE
-        if (
-            first & 0x70
-            or opcode not in _OPCODES
-            or second & 0x80 != self._mask_bit
-            or (is_control and (not fin or size > 125))
-            or (not is_control and (opcode == _CONT) != bool(self._parts))
-            or len(self._raw) + size > MAX_MESSAGE_BYTES
-        ):
-            return self._stray()
-        if self._mask_bit:
-            head += 4
-        whole = head + size
-        if there < whole:
-            return self._wait_for(whole)
-        payload = data[begin + head : begin + whole]
-        if self._mask_bit and payload:
-            payload = apply_mask(payload, data[begin + head - 4 : begin + head])
-        if is_control:
-            is_valid = self._tap.on_control(self._side, opcode, payload, at_us)
-        elif fin and not self._parts:
-            is_valid = self._tap.on_message(self._side, opcode, payload, (), at_us)
-        else:
-            is_valid = self._gather(opcode, payload, data[begin : begin + whole], fin != 0, at_us)
-        return whole if is_valid else self._stray()
-
-    def _gather(self, opcode: int, payload: bytes, frame: bytes, fin: bool, at_us: int) -> bool:
-        """A frame of a message in several; false if it makes the message an invalid one."""
-        if opcode != _CONT:
-            self._opcode = opcode
-        if fin:
-            parts = [*self._parts, payload]
-            sizes = tuple(map(len, parts))
-            if not self._tap.on_message(self._side, self._opcode, b"".join(parts), sizes, at_us):
-                return False
-            self._parts.clear()
-            self._raw.clear()
-        else:
-            self._parts.append(payload)
-            self._raw += frame
-        return True
-
-    def _wait_for(self, size: int) -> int:
-        self._needed = size
-        return 0
-
-    def _stray(self) -> int:
-        self._is_stray = True
-        return 0
-
-
-class _Exchange:
-    """A plain HTTP request and its answer."""
-
-    def __init__(self, writer: InteractionWriter) -> None:
-        self._writer = writer
-        self._requests = h11.Connection(h11.SERVER)
-        self._answers = h11.Connection(h11.CLIENT)
-        self._is_stray = False
-        self._is_asked = False
-        self._is_told = False
-        self.is_begun = False
-        """Whether an answer has begun."""
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether both sides have said all."""
-        return self._is_asked and self._is_told
-
-    def begin(self, data: bytes, at_us: int) -> None:
-        self.receive("client", data, at_us)
-
-    def refuse(self, asked: bytes, answer: bytes, at_us: int) -> None:
-        """An upgrade was asked for, and answered otherwise."""
-        self.receive("client", asked, at_us)
-        self.receive("server", answer, at_us)
-
-    def receive_end(self) -> None:
-        """FIN of the server, which may be how an answer ends."""
-        try:
-            self._answers.receive_data(b"")
-            self._is_told = self._is_told or isinstance(
-                self._answers.next_event(), h11.EndOfMessage
-            )
-        except (h11.RemoteProtocolError, h11.LocalProtocolError):
-            return  # in the middle of it
-
-    def receive(self, side: Side, data: bytes, at_us: int) -> None:
-        if self._is_stray:
-            self._writer.stray(at_us, side, data)
-            return
-        parser = self._requests if side == "client" else self._answers
-        try:
-            parser.receive_data(data)
-            while True:
-                event = parser.next_event()
-                if event is h11.NEED_DATA or event is h11.PAUSED:
-                    return
-                self._take(side, event, at_us)
-        except (h11.RemoteProtocolError, h11.LocalProtocolError):
-            self._is_stray = True
-            self._writer.stray(at_us, side, data)
-
-    def _take(self, side: Side, event: object, at_us: int) -> None:
-        if isinstance(event, h11.Request):
-            # The parser of the answer has to know what was asked.
-            self._answers.send(event)
-        elif isinstance(event, h11.Response):
-            self.is_begun = True
-            headers = _pairs(event.headers.raw_items())
-            self._writer.response(at_us, event.status_code, event.reason.decode("latin-1"), headers)
-        elif isinstance(event, h11.Data):
-            self._writer.body(at_us, side, bytes(event.data))
-            if side == "client":
-                self._answers.send(event)
-        elif isinstance(event, h11.EndOfMessage):
-            if side == "client":
-                self._answers.send(h11.EndOfMessage())
-                self._is_asked = True
-            else:
-                self._is_told = True
-
-
 def _parsed(head: bytes) -> tuple[str, Pairs]:
     first, *rest = head.decode("latin-1").rstrip("\r\n").split("\r\n")
     pairs = [line.partition(":") for line in rest]
     return first, tuple((name, value.strip()) for name, _, value in pairs)
-
-
-def _pairs(items: object) -> Pairs:
-    assert isinstance(items, list)
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in items)

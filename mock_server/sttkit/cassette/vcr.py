@@ -52,6 +52,7 @@ def import_vcr(
                 where=f"{name}, interaction {number + 1}",
                 expected="request and response as VCR.py writes them",
             ) from None
+    writer.settle()
     return parse(bytes(lines), name=name, blob=bytes(blob))
 
 

@@ -10,21 +10,23 @@
     one.end(at_us, "close", "client")
     writer.settle()                              # before the file is flushed
 
-Everything is handed to ``write`` at once, as whole lines in their order, except that messages of
-audio are gathered into runs of at most a second. So who flushes after a `settle` each second loses
-at most the last second in a crash: bytes kept aside must reach the disk before the lines do.
+Everything is handed to ``write`` as whole lines in their order, many at once, since looking for
+secrets in many costs little more than in one; messages of audio are gathered into runs of at most a
+second. Who flushes after a `settle` each second loses at most the last second in a crash: bytes
+kept aside are handed over before the lines that speak of them, and must reach the disk so.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from operator import sub
 from typing import Any, Protocol
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from sttkit.cassette.anonymous import noise_like, with_audio
-from sttkit.cassette.format import MAX_INTERACTIONS, carried, line_of
+from sttkit.cassette.format import MAX_INTERACTIONS, are_json_lines, carried, line_of
 from sttkit.cassette.meter import Meter
 from sttkit.cassette.model import (
     AnyEntry,
@@ -58,6 +60,8 @@ RUN_US = 1_000_000
 RUN_MESSAGES = 100
 RUN_BYTES = 1 << 20
 """How much audio a run may have that is not written yet."""
+HELD_ENTRIES, HELD_BYTES = 100, 1 << 16
+"""How much is handed over at once: no more than processors and searches deal with quickly."""
 
 _TEXTUAL = ("json", "text/", "x-www-form-urlencoded", "xml")
 
@@ -71,6 +75,13 @@ class Guard(Protocol):
 
     def aside(self, data: bytes) -> bytes:
         """Bytes to be kept beside the cassette, without secrets; as long as before."""
+        ...
+
+    def is_clean(self, lines: bytes) -> bool:
+        """Whether there is certainly no secret in the texts of some lines.
+
+        That spares looking at each of them, as an entry and as a line.
+        """
         ...
 
     def line(self, line: bytes) -> None:
@@ -106,7 +117,9 @@ class CassetteWriter:
         self._write = write
         self._put_aside = put_aside
         self._guard = guard
-        self._aside_bytes = 0
+        self._entries: list[AnyEntry | Header] = []
+        self._asides: list[bytes] = []
+        self._offset = self._put_bytes = 0
         self._open: list[InteractionWriter] = []
         self._count = 0
         self.write(header)
@@ -126,27 +139,66 @@ class CassetteWriter:
         return interaction
 
     def settle(self) -> None:
-        """Write the runs of audio that are being gathered."""
+        """Hand over all that is being gathered.
+
+        Raises:
+            UsageError: there is a secret in it that cannot be removed.
+        """
         for interaction in self._open:
             interaction.settle()
+        self._hand_over()
 
     def write(self, item: AnyEntry | Header) -> None:
-        """Write a line."""
-        if self._guard is not None and not isinstance(item, Header):
-            item = self._guard.entry(item)
-        line = line_of(item)
-        if self._guard is not None:
-            self._guard.line(line)
+        """Write a line, before the next `settle` is over.
+
+        Raises:
+            UsageError: there is a secret in what was written so far that cannot be removed.
+        """
+        if _says_all(item):
+            self._entries.append(item)
+            if len(self._entries) >= HELD_ENTRIES:
+                self._hand_over()
+        else:  # there are few of these, and later ones may repeat the secrets of a request
+            self._hand_over()
+            self._write_line(item)
+
+    def put_aside(self, *pieces: bytes) -> int:
+        """Keep bytes beside the cassette, one behind the other; returns where they begin."""
+        offset, size = self._offset, sum(map(len, pieces))
+        self._asides += pieces
+        self._offset += size
+        self._put_bytes += size
+        if self._put_bytes > HELD_BYTES:
+            self._hand_over_asides()
+        return offset
+
+    def _hand_over(self) -> None:
+        self._hand_over_asides()
+        entries, self._entries = self._entries, []
+        if not entries:
+            return
+        lines = b"".join(map(line_of, entries))
+        if self._guard is None or self._guard.is_clean(lines):
+            self._write(lines)
+        else:
+            for entry in entries:
+                self._write_line(entry)
+
+    def _write_line(self, item: AnyEntry | Header) -> None:
+        guard = self._guard
+        if guard is None:
+            self._write(line_of(item))
+            return
+        line = line_of(item if isinstance(item, Header) else guard.entry(item))
+        guard.line(line)
         self._write(line)
 
-    def put_aside(self, data: bytes) -> int:
-        """Keep bytes beside the cassette; returns where they begin."""
-        if self._guard is not None:
-            data = self._guard.aside(data)
-        offset = self._aside_bytes
-        self._aside_bytes += len(data)
-        self._put_aside(data)
-        return offset
+    def _hand_over_asides(self) -> None:
+        if self._asides:
+            data = b"".join(self._asides)
+            self._asides.clear()
+            self._put_bytes = 0
+            self._put_aside(data if self._guard is None else self._guard.aside(data))
 
     def is_over(self, interaction: InteractionWriter) -> None:
         """Forget an interaction that has ended."""
@@ -163,7 +215,7 @@ class InteractionWriter:
     def __init__(self, writer: CassetteWriter, number: int) -> None:
         self.number = number
         self._writer = writer
-        self._keeps_audio = writer.header.audio == "kept"
+        self._audio_is = writer.header.audio
         self._meter = Meter(writer.dialect)
         self._run: _Run | None = None
         self._textual_body = True
@@ -191,7 +243,7 @@ class InteractionWriter:
     def body(self, at_us: int, side: Side, data: bytes) -> None:
         """A piece of a body, unchunked. A client's that is no text counts as audio."""
         if side == "client" and not self._textual_body:
-            if self._writer.header.audio == "kept":
+            if self._audio_is == "kept":
                 fields: dict[str, object] = {"blob": (self._writer.put_aside(data), len(data))}
             else:  # a body is a file, not PCM: noise of the same shape cannot replace it
                 fields = {"size": len(data)}
@@ -212,15 +264,46 @@ class InteractionWriter:
                 return
         self._message(at_us, side, data, frames)
 
-    def binary(self, at_us: int, data: bytes) -> None:
-        """A whole binary message of the client, as most are: like `message`, but quicker."""
-        run = self._run
-        if run is None or not self._keeps_audio or not run.takes(at_us, is_text=False):
-            self.message(at_us, "client", data)
-        elif type(self._meter.hear(data)) is HeardAudio and data:
-            run.add(at_us, len(data), data)
-        else:
-            self._message(at_us, "client", data, ())
+    def binaries(self, times: Sequence[int], payloads: Sequence[bytes]) -> None:
+        """Whole binary messages of the client, all of one size, as most of a session are.
+
+        The same as `message` for each, but quicker.
+        """
+        at, count, size = 0, len(payloads), len(payloads[0])
+        if self._audio_is == "replaced" or not self._meter.is_pcm(size):
+            for at_us, data in zip(times, payloads, strict=True):
+                self.message(at_us, "client", data)
+            return
+        while at < count:
+            run = self._run
+            if run is None or not run.takes(times[at], is_text=False):
+                self.settle()
+                run = self._run = _Run(times[at], is_text=False)
+            end = at + run.room(times, at, size)
+            run.add_all(times[at:end], size, payloads[at:end] if self._audio_is == "kept" else ())
+            self._meter.hear_pcm(size * (end - at))
+            at = end
+
+    def answers(self, at_us: int, texts: Sequence[bytes]) -> bool:
+        """Whole text messages of the server that came at once, if all are JSON, as most are.
+
+        The same as `message` for each, but quicker. False: they are to go that way.
+        """
+        if not are_json_lines(texts):
+            return False
+        self.settle()
+        number, audio_us, write = self.number, self._meter.position_us, self._writer.write
+        for text in texts:
+            write(
+                Message(
+                    interaction=number,
+                    at_us=at_us,
+                    audio_us=audio_us,
+                    side="server",
+                    json=Raw(text),
+                )
+            )
+        return True
 
     def _message(self, at_us: int, side: Side, data: Payload, frames: Sequence[int]) -> None:
         """A message that is no audio."""
@@ -265,7 +348,7 @@ class InteractionWriter:
         kept = run.kept
         if kept is not None:
             # All of it at once: what is cut in two by messages is no less of a secret.
-            offset = self._writer.put_aside(kept)
+            offset = self._writer.put_aside(*kept)
         self._writer.write(run.entry(self.number, self._meter.position_us, offset))
 
     def _audio(self, at_us: int, data: Payload, pcm: bytes, frames: Sequence[int]) -> None:
@@ -273,14 +356,15 @@ class InteractionWriter:
         if run is None:
             run = self._run = _Run(at_us, is_text=isinstance(data, str))
         payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-        run.add(at_us, len(payload), payload if self._keeps_audio else self._instead(data, pcm))
+        kept = payload if self._audio_is == "kept" else self._instead(data, pcm)
+        run.add(at_us, len(payload), kept)
         if len(frames) > 1:
             run.frames = tuple(frames)
             self.settle()
 
     def _instead(self, data: Payload, pcm: bytes) -> bytes | None:
         """What is written instead of a message of audio; None: nothing."""
-        if self._writer.header.audio == "dropped":
+        if self._audio_is == "dropped":
             return None
         noise = noise_like(pcm, self._meter.sample_rate, seed=self._meter.position_us)
         made = with_audio(data, pcm, noise)
@@ -321,6 +405,19 @@ class _Run:
             and len(self._times) < RUN_MESSAGES
         )
 
+    def room(self, times: Sequence[int], at: int, size: int) -> int:
+        """How many of the messages from ``at`` on, all of ``size`` bytes, belong to this run."""
+        by_time = bisect_left(times, self._until_us, at) - at
+        by_bytes = -(-(RUN_BYTES - self._bytes) // size)
+        return min(by_time, by_bytes, RUN_MESSAGES - len(self._times))
+
+    def add_all(self, times: Sequence[int], size: int, kept: Sequence[bytes]) -> None:
+        """Messages more of one size, and what is kept of them, all or none."""
+        self._times += times
+        self._sizes += [size] * len(times)
+        self._kept += kept
+        self._bytes += size * len(times)
+
     def add(self, at_us: int, size: int, kept: bytes | None) -> None:
         """One message more, and what is kept of it."""
         self._times.append(at_us)
@@ -330,9 +427,9 @@ class _Run:
         self._bytes += size
 
     @property
-    def kept(self) -> bytes | None:
-        """What is kept of all of them, one behind the other; None if one is left out."""
-        return b"".join(self._kept) if len(self._kept) == len(self._sizes) else None
+    def kept(self) -> Sequence[bytes] | None:
+        """What is kept of all of them; None if one is left out."""
+        return self._kept if len(self._kept) == len(self._sizes) else None
 
     def entry(self, number: int, position_us: int, offset: int | UnsetType) -> Audio:
         """The whole run; ``offset`` is where it is kept, ``position_us`` the position behind it."""
@@ -343,7 +440,18 @@ class _Run:
             audio_us=position_us,
             opcode="text" if self._is_text else "binary",
             sizes=tuple(self._sizes),
-            gaps_us=tuple(map(sub, times[1:], times)),
+            # `or ()`: before Python 3.11 no other empty tuple is left out.
+            gaps_us=tuple(map(sub, times[1:], times)) or (),
             offset=offset,
             frames=self.frames,
         )
+
+
+def _says_all(item: AnyEntry | Header) -> bool:
+    """Whether the line of an entry spells out all that is in it.
+
+    So that what is not found in many such lines is in none of the entries.
+    """
+    if type(item) is Message:
+        return item.base64 is UNSET and item.blob is UNSET
+    return type(item) is Audio

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sttkit.cli.cassettes import add_cassette, complaints, load, shown
 from sttkit.cli.console import Commands, add_several, bounded
 from sttkit.cli.serve import START_OVER_S, Served, add_listening, serve_until_stopped
+from sttkit.errors import UsageError
 
 if TYPE_CHECKING:
     from sttkit.cassette.tape import Attempts, Timing
@@ -71,6 +72,13 @@ def run(arguments: argparse.Namespace) -> int:
     from sttkit.scripting.model import Script
 
     cassette = load(arguments.cassette)
+    if arguments.until is not None and arguments.until > len(cassette.entries):
+        raise UsageError(
+            f"there is no entry {arguments.until}",
+            where=f"--until {arguments.until}",
+            expected=f"1 to {len(cassette.entries)}, the entries of {cassette.name}",
+            hint=f"they are listed by: sttkit inspect {cassette.name}",
+        )
     faults = parse_case(arguments.fault).faults if arguments.fault else ()
     timing, attempts = playing_of(arguments, is_faulted=bool(faults))
     tape = compiled(

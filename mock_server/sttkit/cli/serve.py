@@ -120,6 +120,9 @@ class Served:
 
 def serve_until_stopped(arguments: argparse.Namespace, served: Served) -> None:
     """Listen as the arguments say, until Ctrl-C."""
+    from sttkit.server.precise import run_precisely
+
+    run = asyncio.run if served.tape is None else run_precisely
     with tempfile.TemporaryDirectory(prefix="sttkit-") as folder:
         context = _tls(arguments.host, Path(folder)) if arguments.tls else None
         if not _is_loopback(arguments.host):
@@ -129,7 +132,7 @@ def serve_until_stopped(arguments: argparse.Namespace, served: Served) -> None:
             )
         # Ctrl-C before the loop takes the signal over is a way to end, too.
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(arguments, served, context, Path(folder)))
+            run(_serve(arguments, served, context, Path(folder)))
 
 
 def _engine(arguments: argparse.Namespace, dialect: Dialect) -> Seats:

@@ -354,7 +354,7 @@ def _waits(job: Job) -> bool:
 
 
 def _is_deaf(case_id: str) -> bool:
-    """Whether a line is silent in a case: it is watched for so long that it should not come last."""
+    """Whether a line is silent in a case: it is watched for long, so it should not come last."""
     return not is_line(case_id) and any(p.fault.kind.deaf for p in parse_case(case_id).faults)
 
 

@@ -31,8 +31,8 @@ class CheckOptions:
         fault, at: keep the planned cases that have this fault, or a fault at this point.
         examples: how many scripts to make up and play besides.
         laws: ids to report; empty for all.
-        jobs: cases played in ``world`` at the same time; None to choose. Those of targets that cannot
-            be simulated wait beside the simulated ones.
+        jobs: cases played in ``world`` at the same time; None to choose. Those of targets that
+            cannot be simulated wait beside the simulated ones.
         dialect: spoken by all targets, whatever they say themselves.
         speech: a YAML script whose speech is said in all cases, in place of the built-in one.
         world: where the cases are played; targets that cannot be simulated are always played

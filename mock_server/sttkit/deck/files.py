@@ -22,8 +22,6 @@ from sttkit.cassette.writing import CassetteWriter, Guard
 from sttkit.errors import UsageError
 
 MAX_BLOB_BYTES = 1 << 30
-_BUFFER_BYTES = 1 << 18
-"""More than a second of audio, and less than anybody would miss."""
 VCR_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -135,12 +133,12 @@ class Recording:
     ) -> None:
         self.close()
 
-    def _write(self, line: bytes) -> None:
-        self._entries += 1
-        self._line_bytes += len(line)
+    def _write(self, lines: bytes) -> None:
+        self._entries += lines.count(b"\n")
+        self._line_bytes += len(lines)
         if self._entries > MAX_ENTRIES or self._line_bytes > MAX_FILE_BYTES:
             raise _full(f"{MAX_ENTRIES} entries and {MAX_FILE_BYTES} bytes")
-        self._lines.write(line)
+        self._lines.write(lines)
 
     def _put_aside(self, data: bytes) -> None:
         self._blob_bytes += len(data)
@@ -170,7 +168,7 @@ def _full(limit: str) -> UsageError:
 
 def _create(path: Path) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    return os.fdopen(os.open(path, flags, 0o600), "wb", buffering=_BUFFER_BYTES)
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -13,22 +13,27 @@ full disk), it stops, and `Recorder.failure` says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sttkit.cassette.model import VERSION, AnyEntry, Header, How, Request, Side
 from sttkit.cassette.redact import Redactor
 from sttkit.cassette.redacting import AudioPolicy
-from sttkit.cassette.tap import Piece, Tap, Transport
+from sttkit.cassette.tap import Tap, Transport
 from sttkit.deck.files import Recording
 from sttkit.deck.staging import environment_redactor
 from sttkit.errors import SttkitError, UsageError
 
 FLUSH_S = 1.0
 """What a crash may lose, seconds."""
-HELD_PIECES, HELD_BYTES = 64, 1 << 18
-"""What passed is taken apart in batches of no more than this: that costs the client less."""
+HELD_BYTES = 1 << 20
+"""So much of what passed on a connection is taken apart at once: that costs the client less."""
+PIECE_BYTES = 100
+"""What a piece costs besides its bytes."""
+
+Spell = tuple[Side, list[bytes], list[float]]
+"""What one side sent while the other was silent, piece by piece, and when each passed."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,11 @@ class Recorder:
             self._last_us = at_us
         return self._last_us
 
+    def microseconds(self, times: Iterable[float]) -> list[int]:
+        """Times of the clock as `at_us` would have been then."""
+        began = self._began or 0.0
+        return [round((at - began) * 1e6) for at in times]
+
     @property
     def size(self) -> int:
         """Bytes written so far, the audio included."""
@@ -205,6 +215,9 @@ class _LearningGuard:
     def aside(self, data: bytes) -> bytes:
         return self._redactor.aside(data)
 
+    def is_clean(self, lines: bytes) -> bool:
+        return self._redactor.is_clean(lines)
+
     def line(self, line: bytes) -> None:
         self._redactor.line(line)
 
@@ -219,8 +232,13 @@ class ConnectionRecorder:
         self._on_write = on_write
         self._origin = origin
         self._tap: Tap | None = None
-        self._held: list[Piece] = []
-        self._held_bytes = 0
+        self._now = recorder.now
+        self._spells: list[Spell] = []
+        self._side: Side | None = None
+        self._pieces: list[bytes] = []
+        self._times: list[float] = []
+        """Of the last spell, which this side began."""
+        self._room = HELD_BYTES
 
         def begin() -> None:
             self._tap = recorder.tap(origin, at_us)
@@ -235,28 +253,39 @@ class ConnectionRecorder:
 
     def receive(self, side: Side, data: bytes) -> None:
         """Bytes passed, sent by ``side``."""
-        recorder, held = self._recorder, self._held
-        if not held:
-            if self._tap is None or recorder.failure is not None:
-                return
-            recorder.hold(self)
-            self._on_write()
-        held.append((side, data, recorder.at_us))
-        self._held_bytes += len(data)
-        if self._held_bytes > HELD_BYTES or len(held) >= HELD_PIECES:
+        if side != self._side and not self._begin_spell(side):
+            return
+        self._pieces.append(data)
+        self._times.append(self._now())
+        self._room -= len(data) + PIECE_BYTES
+        if self._room < 0:
             self.settle()
+
+    def _begin_spell(self, side: Side) -> bool:
+        if self._side is None:
+            if self._tap is None or self._recorder.failure is not None:
+                return False
+            self._recorder.hold(self)
+            self._on_write()
+        self._side, self._pieces, self._times = side, [], []
+        self._spells.append((side, self._pieces, self._times))
+        return True
 
     def settle(self) -> None:
         """Take apart what has passed."""
-        held, self._held, self._held_bytes = self._held, [], 0
-        if held:
-            self._recorder.guarded(lambda: self._hear(held))
+        if self._side is not None:
+            spells, self._spells = self._spells, []
+            self._side, self._room = None, HELD_BYTES
+            self._recorder.guarded(lambda: self._hear(spells))
 
-    def _hear(self, held: Sequence[Piece]) -> None:
-        while held and self._tap is not None:
-            held = self._tap.receive_all(held)
-            if held:  # kept alive, for another request
-                self._tap = self._recorder.tap(self._origin, held[0][2])
+    def _hear(self, spells: Iterable[Spell]) -> None:
+        for side, pieces, times in spells:
+            at_us = self._recorder.microseconds(times)
+            while pieces and self._tap is not None:
+                taken = self._tap.receive_all(side, pieces, at_us)
+                pieces, at_us = pieces[taken:], at_us[taken:]
+                if pieces:  # kept alive, for another request
+                    self._tap = self._recorder.tap(self._origin, at_us[0])
 
     def shut(self, side: Side) -> None:
         """``side`` sent FIN."""

@@ -206,6 +206,8 @@ class Dialect:
         key: the header that carries the API key, for those hints; None where no header does.
         volatile: names of JSON fields and query keys whose values the client makes up anew each
             time, so that recordings of it are not compared by them.
+        pcm: whether each binary message of so many bytes (not none) is audio and nothing else, as
+            ``read`` would say of it: for those who have many, and need not look at every one.
         carrier: what carries its messages: a WebSocket, or a gRPC call, where the request's path is
             the method, its headers are the metadata, and the client ends its audio by half-closing
             the call, which ``read`` is given as an empty text.
@@ -232,3 +234,4 @@ class Dialect:
     key: str | None = "authorization"
     volatile: frozenset[str] = frozenset()
     carrier: Literal["websocket", "grpc"] = "websocket"
+    pcm: Callable[[int, View], bool] = lambda size, view: False

@@ -107,7 +107,8 @@ class Ears:
             before it. None where the client need not begin with any.
         settings: dotted name of the configuration in its message; the whole message if empty.
         form: how messages are read; binary ones too, unless they are audio.
-        refuses: why the provider refuses an event that it understands, or None.
+        refuses: why the provider refuses an event that it understands, or None; of audio it may
+            look at nothing but how much it is.
     """
 
     controls: Mapping[str, ClientEvent | type[Config]]
@@ -211,6 +212,7 @@ def from_tables(
         carrier=carrier,
         open=lambda request: _open(door, request, rate, default_rate),
         read=lambda message, view: _read(ears, message, view),
+        pcm=lambda size, view: _is_pcm(ears, size, view),
         write=lambda event, view: _write(written.get(type(event), ()), form, event, view),
         explain=lambda message: _explain(
             sayings, aliases or {}, errors, form.decode(message), message
@@ -266,6 +268,17 @@ def _read(ears: Ears, message: Message, view: View) -> ClientEvent:
     if ears.first is not None and not view.config and not isinstance(event, Config):
         return Unintelligible(f"{type(event).__name__} before the configuration")
     return ears.refuses(event, view) or event
+
+
+def _is_pcm(ears: Ears, size: int, view: View) -> bool:
+    """Whether `_read` takes every binary message of this size for audio as it is."""
+    return (
+        ears.binary is True
+        and size % 2 == 0
+        and not any(isinstance(bare, bytes) for bare in ears.bare)
+        and (ears.first is None or bool(view.config))
+        and ears.refuses(Audio(bytes(size)), view) is None
+    )
 
 
 def _meaning(ears: Ears, message: Message, view: View) -> ClientEvent:

@@ -127,10 +127,9 @@ def _apply(run: Run, stream: Stream, update: Record) -> Judgement:
         values = record.data.get("values") or {}
         if record.at <= until and all(_same(values.get(k), v) for k, v in wanted.items()):
             return passed()
-    violations = [c.violation for c in stream.connections if c.violation is not None]
-    if any(broke.at <= until for broke in (*stream.failures, *violations)) or any(
-        r.data.get("deaf") for r in history.faults
-    ):
+    broke = [failure.at for failure in stream.failures]
+    broke += [c.violation.at for c in stream.connections if c.violation is not None]
+    if min(broke, default=NEVER) <= until or any(r.data.get("deaf") for r in history.faults):
         return unexercised("the line failed")
     if any(update.at <= c.began <= until for c in history.unassigned):
         return unclear("attempts of two streams cannot be told apart")

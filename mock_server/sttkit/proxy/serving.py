@@ -16,6 +16,7 @@ from sttkit.proxy.relay import Relay
 MAX_CONNECTIONS = 1000
 _BACKLOG = 128
 _GOODBYE_S = 0.05
+"""How long connections that are just ending may take: their end belongs into the recording."""
 
 
 class Proxy:
@@ -27,6 +28,7 @@ class Proxy:
         context: to check the server's certificate with; by default the system's authorities (or
             those of ``SSL_CERT_FILE``).
         on_trouble: called with what the user should know.
+        instead: who answers the next connection in place of the upstream, unrecorded; None: nobody.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class Proxy:
         *,
         context: ssl.SSLContext | None = None,
         on_trouble: Callable[[str], None] = lambda text: None,
+        instead: Callable[[], asyncio.BaseProtocol | None] = lambda: None,
     ) -> None:
+        self._instead = instead
         self._upstream = upstream
         self._recorder = recorder
         self._context = (context or ssl.create_default_context()) if upstream.is_tls else None
@@ -80,19 +84,22 @@ class Proxy:
                 self._recorder.flush()
                 on_tick()
 
-    async def aclose(self) -> None:
-        """Stop listening, and end all connections."""
+    async def aclose(self, *, patience: float = _GOODBYE_S) -> None:
+        """Stop listening, wait so many seconds for clients to leave, and end all connections."""
         if self._server is not None:
             self._server.close()
-        if self._relays:  # perhaps they are just ending, and that belongs into the recording
+        if self._relays and patience:
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), _GOODBYE_S)
+                await asyncio.wait_for(self._empty.wait(), patience)
         for relay in list(self._relays):
             relay.abort()
         if self._relays:
             await self._empty.wait()
 
-    def _accept(self) -> asyncio.Protocol:
+    def _accept(self) -> asyncio.BaseProtocol:
+        other = self._instead()
+        if other is not None:
+            return other
         if len(self._relays) >= MAX_CONNECTIONS:
             self._on_trouble(f"more than {MAX_CONNECTIONS} connections at a time: one was refused")
             return _Refusal()

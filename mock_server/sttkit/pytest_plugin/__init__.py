@@ -26,6 +26,7 @@ from typing import Any
 
 import pytest
 
+from sttkit.deck.modes import MODES
 from sttkit.pytest_plugin.fixtures import (
     CASSETTE_MARKER,
     DEFAULT_TARGET,
@@ -37,6 +38,7 @@ from sttkit.pytest_plugin.fixtures import (
     stt_options,
     stt_plugin,
     stt_server,
+    stt_upstream,
     transcribe,
 )
 from sttkit.pytest_plugin.looping import simulated_loop
@@ -56,6 +58,7 @@ __all__ = [
     "stt_options",
     "stt_plugin",
     "stt_server",
+    "stt_upstream",
     "transcribe",
 ]
 
@@ -67,10 +70,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"(default: {DEFAULT_TARGET})",
         default=DEFAULT_TARGET,
     )
-    parser.getgroup("sttkit", "speech-to-text plugins").addoption(
+    group = parser.getgroup("sttkit", "speech-to-text plugins")
+    group.addoption(
         "--sttkit-target",
         metavar="TARGET",
         help=f"plugin under test, instead of the ini option {INI_TARGET}",
+    )
+    group.addoption(
+        "--sttkit-record-mode",
+        choices=MODES,
+        help="whether cassettes are played or recorded, instead of what markers say: play only, "
+        "record where there is none, record further sessions, record all anew (default: none)",
     )
 
 
@@ -83,8 +93,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{CASSETTE_MARKER}(cassette, *, fault=None, timing='asap', attempts=None, volatile=(), "
-        "seed=0, allow_unfired=False, allow_unplayed=None): play a recording before the test "
-        "begins (default: cassettes/MODULE/TEST.jsonl)",
+        "seed=0, allow_unfired=False, allow_unplayed=None, record_mode='none', allow_hosts=()): "
+        "play a recording before the test begins, or make it (default: "
+        "cassettes/MODULE/TEST.jsonl)",
     )
     config.addinivalue_line(
         "markers",

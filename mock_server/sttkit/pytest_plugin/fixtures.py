@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,13 @@ CASSETTE_MARKER = "stt_cassette"
 TARGET_MARKER = "stt_plugin"
 
 _CASSETTE_OPTIONS = frozenset(
-    {"fault", "timing", "attempts", "volatile", "seed", "allow_unfired", "allow_unplayed"}
+    {
+        *("fault", "timing", "attempts", "volatile", "seed", "allow_unfired", "allow_unplayed"),
+        *("record_mode", "allow_hosts"),
+    }
 )
+_PLAYED_FROM = ("127.0.0.1", "localhost")
+"""What may be reached while the network is blocked: the server that plays."""
 
 SERVER = pytest.StashKey[SttServer]()
 """Where hooks find the server of a test."""
@@ -53,6 +59,12 @@ def stt_plugin(request: pytest.FixtureRequest) -> object:
 def stt_options() -> SttOptions:
     """How `transcribe` drives the plugin; override it to change that for many tests."""
     return SttOptions()
+
+
+@pytest.fixture
+def stt_upstream() -> str | None:
+    """URL of the service that cassettes are recorded from; override it to record any."""
+    return None
 
 
 @pytest.fixture
@@ -115,10 +127,23 @@ def _play_recorded(server: SttServer, marker: pytest.Mark, request: pytest.Fixtu
             pytrace=False,
         )
     path = marker.args[0] if marker.args else default_cassette(request)
+    options = dict(marker.kwargs)
+    allow = options.pop("allow_hosts", ())
+    # Precedence: the command line, the marker.
+    mode = request.config.getoption("--sttkit-record-mode") or options.pop("record_mode", "none")
+    options |= {"record_mode": mode}
+    if mode != "none":
+        options["upstream"] = request.getfixturevalue("stt_upstream")
     try:
-        server.play_cassette(path, **marker.kwargs)
+        server.play_cassette(path, **options)
     except SttkitError as error:
         pytest.fail(f"@pytest.mark.{CASSETTE_MARKER}: {error}", pytrace=False)
+    if server.staged is not None and server.staged.take is None:
+        from sttkit.recording.guarding import blocked_sockets
+
+        blocking = ExitStack()
+        request.addfinalizer(blocking.close)
+        server.refused = blocking.enter_context(blocked_sockets((*_PLAYED_FROM, *allow)))
 
 
 def _play_marked(server: SttServer, marker: pytest.Mark) -> None:

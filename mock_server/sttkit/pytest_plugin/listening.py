@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sttkit.cassette.reel import Playing
     from sttkit.cassette.tape import Tape
     from sttkit.dialects.model import Dialect
+    from sttkit.proxy.taking import Take
     from sttkit.scripting.model import Script
     from sttkit.server.fake import AnyListener, FakeServer
     from sttkit.targets.model import Place
@@ -38,6 +39,7 @@ class Listening:
         opened: is told place, trace and the recording being played when the server listens.
         closed: is called when it does no more.
         tape: a recording that is played, or None.
+        take: records what the tape does not have, or None.
     """
 
     def __init__(
@@ -47,12 +49,15 @@ class Listening:
         opened: Callable[[Place, Trace, Playing | None], None],
         closed: Callable[[], None],
         tape: Tape | None = None,
+        take: Take | None = None,
     ) -> None:
         self._script = script
         self._dialect = dialect
         self._opened = opened
         self._closed = closed
         self._tape = tape
+        self._take = take
+        self._is_open = False
         self._server: FakeServer | SimulatedListener | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -61,7 +66,7 @@ class Listening:
         return await self._open()
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._close()
+        await self._close(keep=exc_info[0] is None)
 
     def __enter__(self) -> Place:
         import asyncio
@@ -71,7 +76,9 @@ class Listening:
                 "the test has an event loop, on which the server runs",
                 expected="async with stt_server.listening()",
             )
-        self._loop = asyncio.new_event_loop()
+        from sttkit.server.precise import precise_loop
+
+        self._loop = asyncio.new_event_loop() if self._tape is None else precise_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="sttkit-server", daemon=True
         )
@@ -87,7 +94,9 @@ class Listening:
 
         assert self._loop is not None
         try:
-            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(START_S)
+            asyncio.run_coroutine_threadsafe(
+                self._close(keep=exc_info[0] is None), self._loop
+            ).result(START_S)
         finally:
             self._stop_thread()
 
@@ -96,9 +105,12 @@ class Listening:
 
         from sttkit.trace import Trace
 
-        if self._server is not None:
+        if self._is_open:
             raise UsageError("this server listens already", expected="a new listening() each time")
+        self._is_open = True
         trace = Trace(asyncio.get_running_loop().time)
+        if self._take is not None:
+            return await self._open_take(self._take, trace)
         listener: AnyListener | SimulatedListener
         if world_of_running_loop() == "simulated":
             from sttkit.worlds.simulated import listen
@@ -112,10 +124,39 @@ class Listening:
         self._opened(listener.place, trace, listener.line.playing)
         return listener.place
 
-    async def _close(self) -> None:
-        if self._server is not None:
-            await self._server.aclose()
-        self._closed()
+    async def _open_take(self, take: Take, trace: Trace) -> Place:
+        """Record what there is no tape for."""
+        from sttkit.server.fake import FakeServer
+        from sttkit.server.listening import LineKeeper
+        from sttkit.targets.model import Place
+
+        if world_of_running_loop() == "simulated":
+            raise UsageError(
+                "a recording on a simulated event loop",
+                where=str(take.path),
+                expected="a real one: nothing outside can be reached from a simulation",
+            )
+        playing = None
+        if self._tape is None:
+            host, port = await take.open()
+        else:
+            self._server = server = FakeServer(trace)
+            listener = await server.listen(self._script, self._dialect, tape=self._tape)
+            assert isinstance(listener, LineKeeper)
+            playing = listener.line.playing
+            host, port = await take.open(listener.accept, len(self._tape.parts))
+        place = Place(host, port)
+        self._opened(place, trace, playing)
+        return place
+
+    async def _close(self, *, keep: bool) -> None:
+        try:
+            if self._take is not None:
+                await self._take.close(keep=keep)
+        finally:
+            if self._server is not None:
+                await self._server.aclose()
+            self._closed()
 
     def _stop_thread(self) -> None:
         assert self._loop is not None

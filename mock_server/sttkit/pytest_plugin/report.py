@@ -58,6 +58,8 @@ def unlike_message(server: SttServer) -> str | None:
 
 def failing_message(server: SttServer) -> str | None:
     """Why a test that passed says less than it seems to; None if it does not."""
+    if server.refused:  # a client may well have taken it for a line that is down
+        return str(server.refused[0])
     return unfired_message(server) or unlike_message(server)
 
 
@@ -96,6 +98,8 @@ def _command(server: SttServer, staged: Staged, item: pytest.Item) -> str | None
     """A command line of sttkit; None if none does what the test did."""
     target = server.under_test.spelled()
     if target is None or server.was_foreign or server.has_own_options:
+        return None
+    if staged.take is not None:
         return None
     if staged.tape is not None and staged.path is not None:
         on_top = ["--fault", staged.case] if staged.case is not None else []

@@ -30,6 +30,7 @@ class SttServer:
 
     Attributes:
         staged: what is played.
+        refused: what tried to reach the network while that is blocked.
         runs: how often it was played to somebody.
         was_foreign: the last time to a client of one's own.
         has_own_options: the last time with other options than a command line's.
@@ -44,6 +45,7 @@ class SttServer:
         self._playing: Playing | None = None
         self._happened: list[Record] = []  # faults and actions of runs before the last
         self._settled = False
+        self.refused: Sequence[UsageError] = ()
         self.staged: Staged | None = None
         self.runs = 0
         self.has_own_options = False
@@ -78,6 +80,8 @@ class SttServer:
         seed: int = 0,
         allow_unfired: bool = False,
         allow_unplayed: bool | None = None,
+        record_mode: str = "none",
+        upstream: str | None = None,
     ) -> Script:
         """Play the recording in a cassette from now on; returns the script of the application.
 
@@ -94,6 +98,10 @@ class SttServer:
             allow_unfired: the test may pass though faults never happened.
             allow_unplayed: the test may pass though entries were never played (the default with a
                 fault).
+            record_mode: ``none`` plays only; ``once`` records if there is no cassette;
+                ``new_episodes`` plays the sessions that are there and records further ones;
+                ``all`` records everything anew.
+            upstream: URL of the service to record from.
 
         Raises:
             UsageError: there is nothing that can be played.
@@ -110,6 +118,9 @@ class SttServer:
                 seed=seed,
                 allow_unfired=allow_unfired,
                 allow_unplayed=allow_unplayed,
+                record_mode=record_mode,
+                upstream=upstream,
+                dialect=self._under_test.target(None).dialect if record_mode != "none" else None,
             )
         )
 
@@ -134,12 +145,18 @@ class SttServer:
 
         tape = self.tape
         dialect = tape.dialect if tape is not None else load_dialect(self.dialect)
-        return Listening(self.script, dialect, self._opened, self._closed, tape)
+        take = self.staged.take if self.staged is not None else None
+        return Listening(self.script, dialect, self._opened, self._closed, tape, take)
 
     def pcm(self, sample_rate: int = 16000) -> bytes:
         """The speech of the script as s16le mono PCM, for a client to send."""
         from sttkit.audio.synth import render
 
+        if self.staged is not None and self.staged.is_blank:
+            raise UsageError(
+                "the audio of a cassette that is being recorded",
+                expected="audio of the test's own: stt_server.pcm() is what a cassette has",
+            )
         return render(self.script.speech, sample_rate)
 
     @property

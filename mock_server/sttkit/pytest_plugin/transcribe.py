@@ -108,6 +108,14 @@ class Transcribe:
 
     def _target(self) -> Target:
         __tracebackhide__ = True
+        staged = self._server.staged
+        if staged is not None and staged.is_blank:
+            raise UsageError(
+                "transcribe() while a cassette is recorded",
+                where=str(staged.path),
+                expected="a cassette to play: what it has is what the application says",
+                hint="record inside stt_server.listening(), or by `sttkit record`",
+            )
         return self._server.under_test.target(self._server.script.dialect)
 
     def _arguments(

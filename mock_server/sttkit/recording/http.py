@@ -29,12 +29,11 @@ from sttkit.cassette.model import Request
 from sttkit.cassette.redact import Redactor
 from sttkit.cassette.vcr import import_vcr
 from sttkit.deck.files import VCR_SUFFIXES
+from sttkit.deck.modes import checked_mode
 from sttkit.deck.staging import environment_redactor
-from sttkit.errors import UsageError, unknown_name
+from sttkit.errors import UsageError
 from sttkit.recording.guarding import blocked_sockets, replaced
 
-MODES = ("none", "once", "new_episodes", "all")
-"""As VCR.py names them: play only; record if there is no file; record what is missing; record."""
 MATCHED = ("method", "scheme", "host", "port", "path", "query", "body")
 
 
@@ -70,8 +69,7 @@ def http_cassette(
             written; and, in the code that asks and once more at the end, that a request is not
             recorded, or that something tried to reach the network in mode ``none``.
     """
-    if mode not in MODES:
-        raise unknown_name("record mode", mode, MODES)
+    checked_mode(mode)
     try:
         import vcr
         from vcr.record_mode import RecordMode

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from asyncio import events
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -124,15 +125,16 @@ class _Clock:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._time: Callable[[], float] = time.monotonic
         self._offset = 0.0
         self._last = 0.0
 
     def now(self) -> float:
         """Seconds."""
         loop = events._get_running_loop()
-        if loop is None:
-            return self._last
         if loop is not self._loop:
-            self._loop, self._offset = loop, self._last - loop.time()
-        self._last = loop.time() + self._offset
-        return self._last
+            if loop is None:
+                return self._last
+            self._loop, self._time, self._offset = loop, loop.time, self._last - loop.time()
+        self._last = last = self._time() + self._offset
+        return last

@@ -18,6 +18,12 @@ from sttkit.deck.recorder import ConnectionRecorder
 from sttkit.proxy.heads import Requests
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
+_PASSED_ON = (
+    *("get_extra_info", "is_closing", "is_reading", "pause_reading", "resume_reading"),
+    *("can_write_eof", "set_write_buffer_limits", "get_write_buffer_size"),
+    "get_write_buffer_limits",
+)
+"""What `asyncio.Transport` has too, so that by itself it would not be asked of the inner one."""
 
 
 class TappedLine:
@@ -36,6 +42,8 @@ class TappedLine:
         self._record: ConnectionRecorder | None = None
         self._requests = Requests()
         self._saw_end = False
+        self.listener: ConnectionRecorder | None = None
+        """Is told what the client says, once that is sent as it is."""
         self.transport: TappedTransport | None = None
 
     def wrap(self, protocol: asyncio.BaseProtocol) -> _Tapped:
@@ -55,12 +63,11 @@ class TappedLine:
         """The client said ``data``; returns what is sent."""
         record = self._record
         assert record is not None
-        if self._requests.is_raw:
-            record.receive("client", data)
-            return (data,)
         pieces = list(self._requests.receive(data))
         for heard, _ in pieces:
             record.receive("client", heard)
+        if self._requests.is_raw:
+            self.listener = record
         return [sent for _, sent in pieces]
 
     def held_back(self) -> bytes:
@@ -109,6 +116,11 @@ class TappedTransport(asyncio.Transport):
         super().__init__()
         self.inner = inner
         self._line = line
+        self._send = inner.write
+        # Some of these are called for each message: they go straight to the transport.
+        for name in _PASSED_ON:
+            if hasattr(inner, name):
+                setattr(self, name, getattr(inner, name))
 
     def __repr__(self) -> str:
         return f"<recorded {self.inner!r}>"
@@ -117,14 +129,18 @@ class TappedTransport(asyncio.Transport):
         return getattr(self.inner, name)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        inner = self.inner
-        if inner.is_closing():
-            inner.write(data)
+        if self.is_closing():
+            self._send(data)
             return
         if type(data) is not bytes:
             data = bytes(data)
-        for piece in self._line.said(data):
-            inner.write(piece)
+        listener = self._line.listener
+        if listener is None:
+            for piece in self._line.said(data):
+                self._send(piece)
+        else:
+            listener.receive("client", data)
+            self._send(data)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))
@@ -151,36 +167,6 @@ class TappedTransport(asyncio.Transport):
     def get_protocol(self) -> asyncio.BaseProtocol:
         protocol: asyncio.BaseProtocol = self.inner.get_protocol()
         return protocol.inner if isinstance(protocol, _Tapped) else protocol
-
-    # What asyncio.Transport defines, so that it is not asked of `inner` by itself.
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self.inner.get_extra_info(name, default)
-
-    def is_closing(self) -> bool:
-        return bool(self.inner.is_closing())
-
-    def is_reading(self) -> bool:
-        return bool(self.inner.is_reading())
-
-    def pause_reading(self) -> None:
-        self.inner.pause_reading()
-
-    def resume_reading(self) -> None:
-        self.inner.resume_reading()
-
-    def can_write_eof(self) -> bool:
-        return bool(self.inner.can_write_eof())
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self.inner.set_write_buffer_limits(high, low)
-
-    def get_write_buffer_size(self) -> int:
-        return int(self.inner.get_write_buffer_size())
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        limits: tuple[int, int] = self.inner.get_write_buffer_limits()
-        return limits
 
 
 class _Tapped(asyncio.BaseProtocol):

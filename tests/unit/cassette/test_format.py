@@ -24,13 +24,19 @@ class Tape:
     """A cassette written in memory."""
 
     def __init__(self, **header: object) -> None:
-        self.lines = bytearray()
+        self._lines = bytearray()
         self.blob = bytearray()
         made = Header(version=VERSION, **{"dialect": "custom_stt", **header})  # type: ignore[arg-type]
-        self.writer = CassetteWriter(made, self.lines.extend, self.blob.extend)
+        self.writer = CassetteWriter(made, self._lines.extend, self.blob.extend)
+
+    @property
+    def lines(self) -> bytes:
+        """All that was written so far."""
+        self.writer.settle()
+        return bytes(self._lines)
 
     def read(self, *, cut: int | None = None) -> Cassette:
-        return parse(bytes(self.lines)[:cut], blob=bytes(self.blob))
+        return parse(self.lines[:cut], blob=bytes(self.blob))
 
 
 def a_session(**header: object) -> Tape:
@@ -56,7 +62,7 @@ def a_session(**header: object) -> Tape:
 
 def test_what_was_written_is_read_and_written_byte_for_byte() -> None:
     tape = a_session()
-    assert dump(tape.read()) == bytes(tape.lines)
+    assert dump(tape.read()) == tape.lines
 
 
 def test_messages_of_audio_are_gathered_into_runs_that_keep_every_size_and_time() -> None:
@@ -95,7 +101,7 @@ def test_any_text_comes_back_as_it_was(text: str) -> None:
     message = tape.read().entries[-1]
     assert isinstance(message, Message)
     assert tape.read().data_of(message) == text.encode()
-    assert dump(tape.read()) == bytes(tape.lines)
+    assert dump(tape.read()) == tape.lines
 
 
 def test_what_is_long_goes_beside_the_cassette() -> None:
@@ -124,7 +130,7 @@ def test_a_cassette_cut_off_anywhere_loads_up_to_its_last_whole_line_and_says_so
     header = tape.lines.index(b"\n") + 1
     for cut in range(header, len(tape.lines)):
         cassette = tape.read(cut=cut)
-        lines = bytes(tape.lines[:cut]).count(b"\n") - 1
+        lines = tape.lines[:cut].count(b"\n") - 1
         assert cassette.entries == whole[:lines]
         on_edge = tape.lines[cut - 1 : cut] == b"\n"
         assert cassette.cut == (None if on_edge else f"line {lines + 2} is not whole")
@@ -132,7 +138,7 @@ def test_a_cassette_cut_off_anywhere_loads_up_to_its_last_whole_line_and_says_so
 
 def test_a_cassette_ends_where_the_bytes_beside_it_are_not_whole() -> None:
     tape = a_session()
-    cassette = parse(bytes(tape.lines), blob=bytes(tape.blob)[:1000])
+    cassette = parse(tape.lines, blob=bytes(tape.blob)[:1000])
     assert cassette.cut == "the data of line 7 is not whole"
     assert len(cassette.entries) == 5
 
@@ -289,7 +295,7 @@ def test_the_published_schema_is_that_of_the_classes() -> None:
 def test_every_line_that_is_written_fits_the_published_schema() -> None:
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
     for tape in (a_session(), a_session(audio="dropped")):
-        for line in bytes(tape.lines).splitlines():
+        for line in tape.lines.splitlines():
             validator.validate(json.loads(line))
     assert not validator.is_valid({"kind": "open", "i": 0, "at_us": 1, "surprise": 1})
 

@@ -8,8 +8,9 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from sttkit.cassette.format import parse
+from sttkit.cassette.frames import MAX_MESSAGE_BYTES
 from sttkit.cassette.model import VERSION, Audio, Bytes, Cassette, Header
-from sttkit.cassette.tap import MAX_MESSAGE_BYTES, UNANSWERED_US, Tap
+from sttkit.cassette.tap import UNANSWERED_US, Tap
 from sttkit.cassette.writing import CassetteWriter
 
 ASKED = b"GET /ws HTTP/1.1\r\nHost: server.test\r\nUpgrade: websocket\r\n\r\n"
