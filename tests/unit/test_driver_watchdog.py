@@ -15,6 +15,11 @@ from sttkit.driver.watchdog import LoopBroken, Watchdog
 Notes = list[tuple[str, dict[str, Any]]]
 
 
+@pytest.fixture(autouse=True)
+def nobody_else_uses_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "_time_on_core", lambda: (time.thread_time(), 0.0))
+
+
 @contextmanager
 def watching(notes: Notes, blocked: float = 0.15, **options: Any) -> Iterator[Watchdog]:
     def note(kind: str, **data: Any) -> None:
@@ -132,3 +137,31 @@ async def test_everything_is_put_back() -> None:
         pass
     assert signal.getsignal(signal.SIGUSR2) == before
     assert threading.active_count() == threads
+
+
+async def test_what_others_take_of_the_core_is_not_the_plugins_standing_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notes: Notes = []
+    waited = 0.0
+    monkeypatch.setattr(watchdog, "_time_on_core", lambda: (0.0, waited))
+    with watching(notes):
+        await asyncio.sleep(0)
+        waited = 30.0
+        time.sleep(0.5)
+        await asyncio.sleep(0)
+    assert notes == [("starved", {"seconds": 30.0})]
+
+
+async def test_a_short_wait_for_a_core_hides_no_blocked_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notes: Notes = []
+    waited = 0.0
+    monkeypatch.setattr(watchdog, "_time_on_core", lambda: (0.0, waited))
+    with watching(notes):
+        await asyncio.sleep(0)
+        waited = 0.1
+        time.sleep(0.6)
+        await asyncio.sleep(0)
+    assert [kind for kind, _ in notes] == ["blocked"]

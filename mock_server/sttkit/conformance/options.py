@@ -16,7 +16,7 @@ from sttkit.laws.model import Law
 from sttkit.scripting.cases import parse_case
 from sttkit.targets import is_installed, load_target, target_names
 
-_WAITING_PER_CORE = 6
+_WAITING_PER_CORE = 4
 _MOST_WAITING = 16
 
 
@@ -31,8 +31,8 @@ class CheckOptions:
         fault, at: keep the planned cases that have this fault, or a fault at this point.
         examples: how many scripts to make up and play besides.
         laws: ids to report; empty for all.
-        jobs: cases played in ``world`` at the same time; None to choose. Those of targets that cannot
-            be simulated wait beside the simulated ones.
+        jobs: cases played in ``world`` at the same time; None to choose. Those of targets that
+            cannot be simulated wait beside the simulated ones.
         dialect: spoken by all targets, whatever they say themselves.
         speech: a YAML script whose speech is said in all cases, in place of the built-in one.
         world: where the cases are played; targets that cannot be simulated are always played
@@ -92,7 +92,7 @@ def needs_real_time(spec: str) -> bool:
 def jobs_in(world: World, options: CheckOptions) -> int:
     """Cases to play in ``world`` at the same time: over loopback they mostly wait, simulated never.
 
-    More of them at once, and their own work would make them late.
+    With more of them, their own work would make each other late.
     """
     if options.jobs is not None and world == options.world:
         return options.jobs
