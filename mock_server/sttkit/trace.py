@@ -45,6 +45,7 @@ census              what is still there: tasks, descriptors, threads, sessions
 loop-error          the event loop's exception handler was called
 blocked             the loop stood still: ``seconds`` and ``where``, ``began`` if only in real time
 elsewhere           a ``host`` was asked for that does not exist in here, and ``where``
+starved             the machine was too busy: ``seconds`` that the loop waited for a core
 busy                the loop never rested: ``seconds``, or ``where`` if time stood still meanwhile
 waiting             something does not happen (``why``): ``tasks`` of the plugin, where each waits
 holding             what a stream in use holds: ``tasks``, ``connections``, ``objects`` that grow in

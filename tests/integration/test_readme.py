@@ -65,7 +65,10 @@ def test_the_finding_shown_is_what_a_check_finds() -> None:
     shown = re.search(r"observed  (.*?)\n\s+again     sttkit (.*?)\n", README, re.DOTALL)
     assert shown is not None
     said = run(shlex.split(shown[2])).stdout
-    assert " ".join(shown[1].split()) in " ".join(said.split())  # however wide the terminal is
+    observed = " ".join(shown[1].split())  # however wide the terminal is
+    if sys.version_info < (3, 11):  # whose frames do not know the class
+        observed = observed.replace("Queue.get", "get")
+    assert observed in " ".join(said.split())
 
 
 def test_the_test_and_the_conftest_shown_work(tmp_path: Path) -> None:

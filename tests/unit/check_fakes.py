@@ -50,11 +50,13 @@ def judged(**verdicts: Judgement) -> dict[str, Judgement]:
     return said | {name.replace("_", "-"): verdict for name, verdict in verdicts.items()}
 
 
-def outcome(started=True, unfired=(), by_start=None, **verdicts: Judgement) -> Outcome:
+def outcome(
+    started=True, unfired=(), by_start=None, starved=False, **verdicts: Judgement
+) -> Outcome:
     ways = {known: judged(**verdicts) for known in (None, False, True)}
     for known, more in (by_start or {}).items():
         ways[known] = judged(**{**verdicts, **more})
-    return Outcome(ways, started=started, unfired=unfired, wall_s=0.01)
+    return Outcome(ways, started=started, unfired=unfired, wall_s=0.01, starved=starved)
 
 
 FAILED = broken("a new connection within 0.6 s", "none in 15 s", 1.32)
@@ -104,6 +106,10 @@ def _outcome(job: CaseJob) -> Outcome | Refusal:
     healthy = job.case.startswith("none@")
     if name == "threaded" and (job.world, job.turn) != ("loopback", 0):
         raise AssertionError(f"played {job.world}, turn {job.turn}")
+    if name == "starved" and not healthy:
+        return outcome(starved=True, RETRY_1=FAILED)
+    if name == "late" and not healthy:
+        return outcome(starved=job.tries < 2, RETRY_1=FAILED)
     if name == "refusing":
         return Refusal(TargetError("no stream", where=job.target))
     if name == "dying" and not healthy:

@@ -1,11 +1,12 @@
 import json
+import os
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from sttkit.conformance.check import check
-from sttkit.conformance.options import CheckOptions
+from sttkit.conformance.options import CheckOptions, jobs_in, needs_real_time
 from sttkit.conformance.reproduce import reproducer
 from sttkit.conformance.result import as_json
 from sttkit.errors import UsageError
@@ -240,3 +241,60 @@ def test_an_unregistered_name_is_no_target():
 def test_a_plan_without_a_case_is_wrong_usage():
     with pytest.raises(UsageError, match="no case of the smoke tier"):
         run("x:sound", cases=(), tier="smoke", fault="stall", at="before-audio")
+
+
+def test_a_case_for_which_the_machine_was_too_busy_is_played_again_and_counts_once():
+    told = []
+    result = run("x:late", on_progress=told.append)
+    assert result.exit_status == 1
+    assert verdicts(result.targets[0], "reset@idle")["RETRY-1"].verdict is Verdict.FAIL
+    assert (told[-1].done, told[-1].total) == (told[-1].total, told[-1].total)
+
+
+def test_nothing_is_found_in_a_case_for_which_the_machine_was_always_too_busy():
+    result = run("x:starved")
+    assert result.exit_status == 0
+    target = result.targets[0]
+    assert target.findings == ()
+    said = verdicts(target, "reset@idle")["RETRY-1"]
+    assert said.verdict is Verdict.INCONCLUSIVE
+    assert "too busy" in said.judgement.reason
+    assert [case.unplayed is None for case in target.cases] == [True, False, False]
+    jsonschema.validate(as_json(result), SCHEMA)
+
+
+def test_simulated_only_refuses_what_cannot_be_simulated_with_the_reason():
+    result = run("x:threaded", "x:sound", simulated_only=True)
+    assert "cannot be simulated: it has threads of its own" in result.targets[0].error
+    assert result.targets[1].error is None
+    assert result.exit_status == 3
+
+
+def test_simulated_only_and_loopback_contradict_each_other():
+    with pytest.raises(UsageError, match="--simulated with --loopback"):
+        run("x:sound", simulated_only=True, world="loopback")
+
+
+def test_real_time_is_known_by_name_and_files_are_not_run_to_find_out():
+    assert needs_real_time("azure")
+    assert not needs_real_time("custom_stt")
+    assert not needs_real_time("not/there.py:build")
+    assert not needs_real_time("no_such_target")
+
+
+@pytest.mark.parametrize(
+    ("world", "jobs", "simulated", "loopback"),
+    [
+        ("simulated", None, 2, 8),
+        ("simulated", 1, 1, 8),
+        ("loopback", None, 2, 8),
+        ("loopback", 3, 2, 3),
+    ],
+)
+def test_jobs_are_those_of_the_world_that_was_asked_for(
+    monkeypatch, world, jobs, simulated, loopback
+):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    options = CheckOptions(("custom_stt",), world=world, jobs=jobs)
+    assert jobs_in("simulated", options) == simulated
+    assert jobs_in("loopback", options) == loopback

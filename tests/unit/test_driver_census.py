@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import _thread
 import asyncio
 import errno
 import os
+import queue
 import socket
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
+import pytest
 
 from sttkit.driver.census import Census, take
 
@@ -86,6 +90,26 @@ async def test_the_loops_own_executor_may_grow() -> None:
     before = await take(none_open, 0)
     await asyncio.to_thread(int)
     assert any(thread.name.startswith("asyncio_") for thread in threading.enumerate())
+    assert not (await take(none_open, 0, before=before)).exceeds(before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="nobody can tell there")
+async def test_a_thread_of_a_native_library_is_counted_until_it_ends() -> None:
+    """Python goes on listing it, once its code has asked which thread it is in."""
+    before = await take(none_open, 0)
+    seen: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def native() -> None:
+        seen.put(threading.current_thread().native_id)
+        stop.wait()
+
+    _thread.start_new_thread(native, ())
+    task = Path(f"/proc/self/task/{seen.get()}")
+    assert (await take(none_open, 0, before=before)).exceeds(before)
+    stop.set()
+    while task.exists():
+        await asyncio.sleep(0)
     assert not (await take(none_open, 0, before=before)).exceeds(before)
 
 

@@ -12,7 +12,13 @@ import pytest
 from sttkit.driver import watchdog
 from sttkit.driver.watchdog import LoopBroken, Watchdog
 
+time_on_core = watchdog._time_on_core
 Notes = list[tuple[str, dict[str, Any]]]
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_uses_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "_time_on_core", lambda: (time.thread_time(), 0.0))
 
 
 @contextmanager
@@ -105,13 +111,13 @@ def test_a_loop_of_another_thread_is_set_free_as_well() -> None:
 
 async def test_a_loop_that_never_rests_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: Notes = []
+    monkeypatch.setattr(watchdog, "_time_on_core", time_on_core)
     monkeypatch.setattr(watchdog, "WINDOW_S", 0.2)
     with watching(notes, blocked=2.0):
         enough = time.monotonic() + 0.7
         while time.monotonic() < enough:  # noqa: ASYNC110 - not to rest is the point
             await asyncio.sleep(0)
-    [(kind, data)] = notes
-    assert kind == "busy"
+    [data] = [data for kind, data in notes if kind == "busy"]
     assert data["seconds"] >= 0.2
 
 
@@ -132,3 +138,31 @@ async def test_everything_is_put_back() -> None:
         pass
     assert signal.getsignal(signal.SIGUSR2) == before
     assert threading.active_count() == threads
+
+
+async def test_what_others_take_of_the_core_is_not_the_plugins_standing_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notes: Notes = []
+    waited = 0.0
+    monkeypatch.setattr(watchdog, "_time_on_core", lambda: (0.0, waited))
+    with watching(notes):
+        await asyncio.sleep(0)
+        waited = 30.0
+        time.sleep(0.5)
+        await asyncio.sleep(0)
+    assert notes == [("starved", {"seconds": 30.0})]
+
+
+async def test_a_short_wait_for_a_core_hides_no_blocked_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notes: Notes = []
+    waited = 0.0
+    monkeypatch.setattr(watchdog, "_time_on_core", lambda: (0.0, waited))
+    with watching(notes):
+        await asyncio.sleep(0)
+        waited = 0.1
+        time.sleep(0.6)
+        await asyncio.sleep(0)
+    assert [kind for kind, _ in notes] == ["blocked"]

@@ -1,6 +1,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,19 @@ def work(job):
         raise ValueError(rest)
     if what == "unpicklable":
         return Answer(lambda: None)
+    if what == "niceness":
+        deadline = time.monotonic() + 20
+        while os.nice(0) == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return Answer((job, os.nice(0)))
+    if what == "meet":
+        # Comes back once another process has come to the same place.
+        folder = Path(rest)
+        (folder / str(os.getpid())).touch()
+        deadline = time.monotonic() + 20
+        while len(list(folder.iterdir())) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return Answer((job, len(list(folder.iterdir()))))
     if what == "print":
         print("on standard output")
         os.write(2, b"on standard error\n")
@@ -43,6 +57,31 @@ def test_every_job_is_answered():
 def test_no_more_processes_than_were_allowed():
     found = results(*(f"job {number}" for number in range(8)), size=2)
     assert len({pid for _, pid in found.values()}) <= 2
+
+
+def test_jobs_that_wait_do_not_queue_behind_those_that_compute(tmp_path):
+    with Pool(work, size=1, waiting=2, waits=lambda job: job.startswith("meet")) as pool:
+        for job in ("job 1", f"meet {tmp_path}", "job 2", f"meet {tmp_path}"):
+            pool.submit(job)
+        found = [answer for job, answer in pool.results() if job.startswith("meet")]
+    assert [met for _, met in found] == [2, 2]
+
+
+@posix
+def test_jobs_that_compute_step_back_for_those_that_wait():
+    with Pool(work, size=1, waiting=1, waits=lambda job: job == "job that waits") as pool:
+        pool.submit("niceness")
+        pool.submit("job that waits")
+        found = dict(pool.results())
+    assert found["niceness"][1] > 0
+
+
+def test_waiting_jobs_that_have_not_begun_can_be_withdrawn_too(tmp_path):
+    with Pool(work, size=1, waiting=1, waits=lambda job: job.endswith("waits")) as pool:
+        for job in ("1 waits", "2 waits", "3"):
+            pool.submit(job)
+        assert pool.withdraw(lambda job: job in ("2 waits", "3")) == ["3", "2 waits"]
+        assert [job for job, _ in pool.results()] == ["1 waits"]
 
 
 def test_a_worker_that_is_unfit_is_replaced():

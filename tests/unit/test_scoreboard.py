@@ -16,6 +16,7 @@ from sttkit.conformance.result import (
 )
 from sttkit.conformance.scoreboard import as_markdown
 from sttkit.laws.model import Judgement, Verdict
+from sttkit.targets import load_target
 
 BROKEN = Judgement(Verdict.FAIL, expected="the end", observed="nothing | in <60 s>")
 LATE = Judgement(Verdict.WARN, expected="a wait", observed="none")
@@ -114,3 +115,16 @@ def test_every_plugin_is_either_there_or_listed_and_controls_are_neither(monkeyp
     assert absent == (
         Absent("deepgram", "livekit-plugins-deepgram", "pip install 'sttkit[deepgram]'"),
     )
+
+
+def test_simulated_only_leaves_out_what_cannot_be_with_the_reason() -> None:
+    there, absent = every_plugin(simulated_only=True)
+    left_out = {one.name: one for one in absent if one.why == "not simulated"}
+    assert "custom_stt" in there
+    assert not set(left_out) & set(there)
+    result = replace(RESULT, absent=tuple(left_out.values()))
+    told = as_json(result)
+    assert told["not_installed"] == []
+    assert {one["name"]: one["reason"] for one in told["not_simulated"]} == {
+        name: load_target(name).loopback_only for name in left_out
+    }

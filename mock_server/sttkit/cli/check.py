@@ -92,7 +92,7 @@ def add_to(commands: Commands) -> None:
         type=bounded(1, 64),
         metavar="N",
         help="cases played at the same time, each in a process (default: 1 per core; over real "
-        "sockets, where a case mostly waits, 6 per core and at most 16). Those of plugins that "
+        "sockets, where a case mostly waits, 4 per core and at most 16). Those of plugins that "
         "cannot be simulated are played beside the others",
     )
     how.add_argument("--dialect", metavar="D", help="the wire protocol that all targets speak")

@@ -60,7 +60,8 @@ class SurveyJob:
 class CaseJob:
     """Play a case to a target.
 
-    ``turn`` is 1 and 2 where a case is played twice, to compare the traces, and else 0.
+    ``turn`` is 1 and 2 where a case is played twice, to compare the traces, and else 0. ``tries``
+    counts up where the machine was too busy for real time.
     """
 
     target: str
@@ -70,6 +71,7 @@ class CaseJob:
     world: World = DEFAULT_WORLD
     speech: str | None = None
     turn: int = 0
+    tries: int = 1
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class ProbeJob:
     seed: int = 0
     world: World = DEFAULT_WORLD
     speech: str | None = None
+    tries: int = 1
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,8 @@ class Outcome:
     trace_sha256: str | None = None
     trace: bytes | None = None
     """The packed trace, if the case is played twice."""
+    starved: bool = False
+    """Whether the machine was too busy for it: nothing that was timed can be relied on."""
 
 
 @dataclass(frozen=True)
@@ -361,6 +366,7 @@ def _play(job: CaseJob) -> Answer[Result]:
         # Over loopback no two traces are equal.
         trace_sha256=played.trace.sha256() if simulated else None,
         trace=pack(played.trace.to_jsonl()) if job.turn else None,
+        starved=any(record.kind == "starved" for record in records),
     )
     return Answer(outcome, retire=left_behind(records))
 

@@ -33,7 +33,14 @@ from sttkit.conformance.result import (
     CheckResult,
 )
 from sttkit.conformance.search import Search
-from sttkit.conformance.subject import ENOUGH_LOST, HEALTHY, Subject, how_lost
+from sttkit.conformance.subject import (
+    ENOUGH_LOST,
+    HEALTHY,
+    MOST_TRIES,
+    Subject,
+    how_lost,
+    undecided,
+)
 from sttkit.conformance.summary import Summary, owner_of
 from sttkit.conformance.twice import Difference, difference
 from sttkit.dialects import load_dialect
@@ -129,6 +136,12 @@ class _Check:
     # --- as answers come in -------------------------------------------------------------------
 
     def _take(self, job: Job, answer: Result | Lost) -> None:
+        if isinstance(job, (CaseJob, ProbeJob)) and isinstance(answer, Outcome) and answer.starved:
+            if job.tries < MOST_TRIES:
+                # Behind all others: it may be quieter by then.
+                self._pool.submit(replace(job, tries=job.tries + 1))
+                return
+            answer = undecided(answer)
         if isinstance(job, ProbeJob):
             said = answer if isinstance(answer, Outcome) else None
             self._probed[job.case, job.world] = said
@@ -354,7 +367,7 @@ def _waits(job: Job) -> bool:
 
 
 def _is_deaf(case_id: str) -> bool:
-    """Whether a line is silent in a case: it is watched for long, so it should not come last."""
+    """Whether a line is silent in a case: it is watched for long, and should not come last."""
     return not is_line(case_id) and any(p.fault.kind.deaf for p in parse_case(case_id).faults)
 
 

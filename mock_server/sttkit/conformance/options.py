@@ -16,7 +16,7 @@ from sttkit.laws.model import Law
 from sttkit.scripting.cases import parse_case
 from sttkit.targets import is_installed, load_target, target_names
 
-_WAITING_PER_CORE = 6
+_WAITING_PER_CORE = 4
 _MOST_WAITING = 16
 
 
@@ -92,7 +92,7 @@ def needs_real_time(spec: str) -> bool:
 def jobs_in(world: World, options: CheckOptions) -> int:
     """Cases to play in ``world`` at the same time: over loopback they mostly wait, simulated never.
 
-    More of them at once, and their own work would make them late.
+    With more of them, their own work would make each other late.
     """
     if options.jobs is not None and world == options.world:
         return options.jobs

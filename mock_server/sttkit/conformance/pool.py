@@ -4,8 +4,8 @@ What a job does is a function handed in; the pool only knows that it may take to
 process with it, or leave the process unfit for another job. Importing livekit costs seconds, so
 where the system can fork, workers are forked from a server process that has imported it once.
 
-Jobs that mostly wait get processes of their own, more of them than there are cores, and do not
-queue behind those that compute.
+Jobs that mostly wait get processes of their own, more of them than there are cores. They wait for
+moments in real time, so those that compute step back for them.
 
 A worker's output goes to a file of its own, and so does the stack that Python's fault handler
 writes when the process crashes or is aborted for standing still: it says where.
@@ -42,6 +42,8 @@ LIMIT_S = 240.0
 _FAREWELL_S = 3.0
 """How long a worker may take to write where it stood, or to go when it is told to."""
 _LOG_BYTES = 64_000
+_STEP_BACK = 10
+"""Niceness of a process that computes while others must be in time."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,9 @@ class Pool(Generic[J, A]):
         while True:
             for lane in self._lanes.values():
                 self._hand_out(lane)
+            if self._lanes[True].workers:
+                for worker in self._lanes[False].workers:
+                    worker.step_back()
             busy = [worker for worker in self._workers() if worker.job is not None]
             if not busy:
                 return
@@ -219,6 +224,7 @@ class _Worker(Generic[J, A]):
         self.deadline = 0.0
         self._began = 0.0
         self._fresh = True
+        self._nice = False
         self._process: BaseProcess = context.Process(
             target=_work,
             args=(perform, theirs, name, str(Path.cwd())),
@@ -242,6 +248,13 @@ class _Worker(Generic[J, A]):
         self._began = time.monotonic()
         self.deadline = self._began + limit_s
         return True
+
+    def step_back(self) -> None:
+        """Let other processes go first, from now on."""
+        if not self._nice and hasattr(os, "setpriority") and self._process.pid is not None:
+            self._nice = True
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, _STEP_BACK)
 
     def died(self) -> Lost:
         """Why there is no answer: the pipe has broken."""

@@ -203,10 +203,9 @@ def _print_unplayed(target: TargetResult, console: Console) -> None:
         )
         for case in unfired:
             console.print(Text(f"  {case.id}: no {', '.join(case.unfired)}"))
-    if given_up:
+    for reason, number in Counter(case.unplayed for case in given_up).items():
         console.print()
-        number = _plural(len(given_up), "case")
-        console.print(Text(f"{number} {given_up[0].unplayed}", style="bold red"))
+        console.print(Text(f"{_plural(number, 'case')} {reason}", style="bold red"))
     for case in target.cases:
         if case.difference is not None:
             _print_difference(case, case.difference, console)
@@ -316,9 +315,8 @@ def _print_summary(result: CheckResult, console: Console) -> None:
         console.print(_summary(target))
     for absent in result.absent:
         line = Text(printable(absent.name), style="bold dim")
-        console.print(
-            line.append(f": {absent.why}; {printable(absent.hint)}", style="not bold dim")
-        )
+        said = f": {absent.why}; {printable(absent.hint)}"
+        console.print(line.append(said, style="not bold dim"))
     if result.interrupted:
         console.print(Text("Stopped before the end: this is what was known.", style="bold yellow"))
 
@@ -342,7 +340,7 @@ def _summary(target: TargetResult) -> Text:
     unfired = sum(1 for case in target.cases if case.unfired)
     rest += [f"{_plural(unfired, 'case')} in which something never happened"] if unfired else []
     unplayed = sum(1 for case in target.cases if case.unplayed is not None)
-    rest += [f"{_plural(unplayed, 'case')} not played"] if unplayed else []
+    rest += [f"{_plural(unplayed, 'case')} not judged"] if unplayed else []
     errors = sum(1 for case in target.cases if case.error is not None)
     rest += [f"{_plural(errors, 'case')} could not be played"] if errors else []
     differed = sum(1 for case in target.cases if case.difference is not None)

@@ -59,7 +59,7 @@ class CaseResult:
         wall_s: how long it took, seconds.
         unfired: faults and actions of the case that never happened, by their ids.
         trace_sha256: hash of the trace; None over loopback, where no two traces are equal.
-        unplayed: why it was not played, or None.
+        unplayed: why it was not played, or not judged, or None.
         error: why it could not be played, or None.
         difference: what was not the same when it was played twice, or None.
     """

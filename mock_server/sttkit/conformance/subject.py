@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sttkit.conformance.casework import Outcome, Refusal, Survey
 from sttkit.conformance.plan import World
@@ -11,13 +11,17 @@ from sttkit.conformance.pool import Lost
 from sttkit.conformance.search import Search
 from sttkit.conformance.twice import Difference
 from sttkit.errors import SttkitError
-from sttkit.laws.model import Law, Verdict
+from sttkit.laws.model import Law, Verdict, unclear
 
 HEALTHY = "none@idle"
 """The case that shows what a plugin does on a good day."""
 ENOUGH_LOST = 3
 """So many processes may a target take with it, one after another, before the rest of its cases is
 not played."""
+
+MOST_TRIES = 3
+"""So often is a case played in real time if the machine is too busy for it."""
+TOO_BUSY = "not judged: the machine was too busy for real time whenever it was played"
 
 
 @dataclass
@@ -79,6 +83,14 @@ class Subject:
         if not isinstance(answer, Outcome):
             return isinstance(answer, Lost)
         return bool(self.broken_musts(answer, laws))
+
+
+def undecided(outcome: Outcome) -> Outcome:
+    """An outcome that decides nothing, since the machine was too busy."""
+    judged = {
+        known: dict.fromkeys(laws, unclear(TOO_BUSY)) for known, laws in outcome.judged.items()
+    }
+    return replace(outcome, judged=judged)
 
 
 def how_lost(lost: Lost) -> str:

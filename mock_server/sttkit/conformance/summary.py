@@ -20,7 +20,7 @@ from sttkit.conformance.result import (
     as_reported,
     findings_of,
 )
-from sttkit.conformance.subject import ENOUGH_LOST, Subject, how_lost
+from sttkit.conformance.subject import ENOUGH_LOST, TOO_BUSY, Subject, how_lost
 from sttkit.laws.model import Judgement, Law, Verdict, unclear
 from sttkit.scripting.yaml import dump_script
 
@@ -144,6 +144,7 @@ class Summary:
             trace_sha256=outcome.trace_sha256,
             world=subject.world,
             difference=subject.differences.get(case_id),
+            unplayed=TOO_BUSY if outcome.starved else None,
         )
 
     def _lost(self, subject: Subject, case_id: str, lost: Lost) -> CaseResult:

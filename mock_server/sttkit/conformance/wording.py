@@ -254,6 +254,10 @@ _TELLERS: dict[str, Callable[[Data], Told | None]] = {
         f"asks for the unknown host {data.get('host')} at {data.get('where')}",
         "bad",
     ),
+    "starved": lambda data: (
+        f"the machine was too busy: waited {data.get('seconds')} s for a core",
+        "bad",
+    ),
     "busy": lambda data: (f"event loop never rested for {data.get('seconds')} s", "bad"),
     "batch": _batch,
 }

@@ -26,6 +26,7 @@ _GRPC_SERVER = ("AioServer.", "_handle_", "_schedule_rpc_coro", "_find_method_ha
 """How the coroutines of a gRPC server are called, which only the kit runs."""
 _POOLS = ("asyncio_", "ThreadPoolExecutor", "concurrent")
 """Names of threads that an executor starts, one per so many calls, and keeps: nobody's leak."""
+_TASKS = Path("/proc/self/task")
 _DESCRIPTORS = (Path("/proc/self/fd"), Path("/dev/fd"))
 
 
@@ -93,14 +94,25 @@ async def take(
     return Census(
         tasks=tuple(sorted(plugin_tasks())),
         fds=sum(1 for _ in _descriptors(port)),
-        threads=tuple(sorted(filter(_is_own, (t.name for t in threading.enumerate())))),
+        threads=tuple(sorted(t.name for t in threading.enumerate() if _counts(t))),
         sessions=_unclosed_sessions(),
         open_connections=open_connections(),
     )
 
 
-def _is_own(thread: str) -> bool:
-    return thread != THREAD_NAME and not thread.startswith(_POOLS)
+def _counts(thread: threading.Thread) -> bool:
+    return not (
+        thread.name == THREAD_NAME or thread.name.startswith(_POOLS) or _has_long_ended(thread)
+    )
+
+
+def _has_long_ended(thread: threading.Thread) -> bool:
+    """Whether a thread is gone that was not Python's: of such a one Python hears no end."""
+    return (
+        isinstance(thread, threading._DummyThread)
+        and _TASKS.is_dir()
+        and not (_TASKS / str(thread.native_id)).exists()
+    )
 
 
 def _at_rest(connections: int, port: int, before: Census | None) -> bool:

@@ -1,8 +1,8 @@
 """Whether the event loop stands still, or never rests: for real time only.
 
-A heartbeat on the loop measures how late it is; a daemon thread looks at the loop's thread from
-outside, which is the only way to see *where* it stands still, and sets it free if it never would
-come back.
+A heartbeat on the loop measures how late it is, less what other programs took of the core. A
+daemon thread looks at the loop's thread from outside, which is the only way to see *where* it
+stands still, and sets it free if it never would come back.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ BEAT_S = 0.1
 WINDOW_S = 1.0
 BUSY_SHARE = 0.9
 BREAK_AFTER_S = 10.0
+STARVED_S = 0.25
+"""Waiting for a core in one go from which on nothing that is timed on the wall can be relied on."""
 _DEPTH = 6
 
 
@@ -69,6 +71,7 @@ class Watchdog:
         self._last_beat = 0.0  # time.monotonic, shared with the thread
         self._excuse = 0.0
         self._excusing = 0
+        self._waited = 0.0
         self._window = (0.0, 0.0, 0.0)
         self._streak = 0.0
         self._where = ""
@@ -85,6 +88,7 @@ class Watchdog:
             self._signal = signal.SIGUSR2
             self._old_handler = signal.signal(self._signal, self._on_signal)
         self._window = (self._loop.time(), *_time_on_core())
+        self._waited = self._window[2]
         self._schedule()
         self._thread.start()
 
@@ -125,7 +129,11 @@ class Watchdog:
 
     def _measure(self) -> None:
         now = self._loop.time()
-        late = now - self._expected - self._excuse
+        _, waited = _time_on_core()
+        starved, self._waited = waited - self._waited, waited
+        if starved > STARVED_S:
+            self._note("starved", seconds=round(starved, 3))
+        late = now - self._expected - self._excuse - starved
         if late > self._blocked and not self._excusing:
             self._note("blocked", seconds=round(late, 3), where=self._where or "unknown")
         self._where = ""
