@@ -11,14 +11,23 @@ from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unex
 from sttkit.trace import Record
 
 NOT_RETRYABLE_SINCE = (1, 8, 4)
+HASTE_S = 0.1
+"""So much sooner than the connect timeout a client may give an unanswered request up."""
 
 
 @dataclass(frozen=True)
 class Try:
-    """One request of a call, and how it failed: ``http=503``, ``batch-cut``, or not (None)."""
+    """One request of a call.
+
+    Attributes:
+        at: when it began.
+        failed: how it failed: ``http=503``, ``batch-cut``, or not (None).
+        waited: seconds until the client gave up a request that had no answer, or None.
+    """
 
     at: float
     failed: str | None
+    waited: float | None = None
 
     @property
     def status(self) -> int | None:
@@ -37,8 +46,13 @@ class Try:
 
 
 def failed_tries(run: Run) -> int:
-    """How many requests of all calls failed."""
-    return sum(t.failed is not None for _, tries in calls(run) for t in tries)
+    """How many requests of all calls failed; one that was not waited for is the client's doing."""
+    patience = run.options.timeout - HASTE_S
+    return sum(
+        t.failed is not None and (t.waited is None or t.waited >= patience)
+        for _, tries in calls(run)
+        for t in tries
+    )
 
 
 def calls(run: Run) -> list[tuple[Record, list[Try]]]:
@@ -62,8 +76,9 @@ def _try(connection: Connection) -> Try:
         if record.data["status"] >= 400:
             return Try(connection.began, f"http={record.data['status']}")
     # A client that left before there was an answer had waited for it as long as it would.
-    gave_up = connection.left is not None and connection.first("response") is None
-    return Try(connection.began, "no-answer" if gave_up else None)
+    if connection.left is None or connection.first("response") is not None:
+        return Try(connection.began, None)
+    return Try(connection.began, "no-answer", connection.left.at - connection.began)
 
 
 def recognize_follows_the_rules(run: Run) -> Judgement:

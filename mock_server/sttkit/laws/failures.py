@@ -180,7 +180,8 @@ LAWS = (
         "A healthy stream emits no error event, and there are never more error events than "
         "failures; that each failure emits one, recoverable if it is retried, is a should.",
         "Applications count error events to decide about fallbacks and alarms.",
-        "Error events, against the failures, violations and error messages of the server.",
+        "Error events, against the failures, violations and error messages of the server; a batch "
+        "request that the client gave up before the connect timeout did not fail.",
         errors_match_failures,
         since=(1, 0, 13),
     ),

@@ -78,15 +78,20 @@ def an_answer_that_breaks_off_is_not_retried() -> Run:
     return story().request(200, "batch-cut").batch().run()
 
 
-def given_up() -> Story:
+def given_up(after: float = 30.0) -> Story:
     """The answer is so late that the client does not wait for it."""
     tale = story().attempt().server("request", method="POST", path="/", query={}, headers={})
-    return tale.fault("batch-slow=60", "batch").later(30).left("abort").error()
+    return tale.fault("batch-slow=60", "batch").later(after).left("abort").error()
 
 
 @cases.passes("RETRY-6", "RETRY-11")
 def a_request_that_was_given_up_is_tried_again() -> Run:
     return given_up().request(200).batch("hello there").run()
+
+
+@cases.fails("RETRY-6")
+def a_request_that_was_hardly_waited_for_is_no_failure_of_the_server() -> Run:
+    return given_up(0.3).request(200).batch("hello there").run()
 
 
 @cases.fails("RETRY-11")
