@@ -1,6 +1,6 @@
 """A take: sessions recorded through the proxy, that become a cassette or go behind one.
 
-    take = Take(path, Upstream.parse("wss://stt.example"), Terms("deepgram"))
+    take = Take(path, Upstream.parse("wss://stt.example"), Terms("custom_stt"))
     host, port = await take.open()           # clients connect here
     await take.close(keep=True)              # the cassette is there, whole
 
