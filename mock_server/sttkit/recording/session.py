@@ -85,7 +85,8 @@ def recording(
             hint="record it with the proxy: sttkit record",
         )
     terms = Terms(dialect, audio, tuple(redact), personal=personal, truth=tuple(truth), note=note)
-    recorder = Recorder.begin(where, terms, _Clock().now, secrets=secrets)
+    clock = _Clock()
+    recorder = Recorder.begin(where, terms, clock.now, here=clock.here, secrets=secrets)
     attempts = Attempts(recorder, hosts)
     watch = Watch(recorder, attempts)
 
@@ -138,3 +139,14 @@ class _Clock:
             self._loop, self._time, self._offset = loop, loop.time, self._last - loop.time()
         self._last = last = self._time() + self._offset
         return last
+
+    def here(self) -> Callable[[], float]:
+        """`now` for those who stay on the running loop: which it is costs a system call to ask."""
+        self.now()
+        time_of, offset = self._time, self._offset
+
+        def now() -> float:
+            self._last = last = time_of() + offset
+            return last
+
+        return now
