@@ -181,6 +181,35 @@ def test_two_clients_at_once_are_kept_apart(path: Path) -> None:
         assert len(messages) == 4  # config, ready, end, ended
 
 
+def test_loops_that_take_turns_do_not_turn_the_clock_back(path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    loops = [asyncio.new_event_loop() for _ in range(2)]
+    with recording(path):
+        lines = []
+        for loop in loops:
+            server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
+            address = server.sockets[0].getsockname()
+            connecting = asyncio.open_connection(*address)
+            lines.append((server, *loop.run_until_complete(connecting)))
+        for _ in range(3):
+            for loop, (_, _, writer) in zip(loops, lines, strict=True):
+                writer.write(b"no HTTP at all")
+                loop.run_until_complete(asyncio.sleep(0.01))
+        for loop, (server, reader, writer) in zip(loops, lines, strict=True):
+            writer.write_eof()
+            loop.run_until_complete(reader.read())
+            writer.close()
+            loop.run_until_complete(writer.wait_closed())
+            server.close()
+            loop.run_until_complete(server.wait_closed())
+    for loop in loops:
+        loop.close()
+    assert len(load_cassette(path).interactions()) == 2  # with times that do not go back
+
+
 def test_only_some_hosts_are_recorded_if_they_are_named(path: Path) -> None:
     async def talk(listener: Listener) -> None:
         with recording(path, hosts=["api.example.com"]):
