@@ -1,7 +1,8 @@
 """Environments for peers that must not be installed beside the kit, made when they are needed.
 
-looptime is a pytest plugin that patches every loop it meets; mitmproxy wants other versions of what
-the kit needs, too. Each goes into a folder of ``.venv-peers``, as ``peers-NAME.txt`` says.
+looptime and cassetter bring pytest plugins, and looptime's patches every loop it meets; mitmproxy
+wants other versions of what the kit needs, too. Each goes into a folder of ``.venv-peers``, as
+``peers-NAME.txt`` says.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from pathlib import Path
 _FOLDER = Path(".venv-peers")
 
 
-def environment() -> Mapping[str, str] | None:
-    """Variables to start Python with, so that it finds looptime; None if it cannot be had.
+def environment(peer: str) -> Mapping[str, str] | None:
+    """Variables to start Python with, so that it finds a peer; None if it cannot be had.
 
     What runs there finds everything else in the environment that made it, so all versions are the
     same.
     """
-    folder = _made("looptime")
+    folder = _made(peer)
     if folder is None:
         return None
     place = sysconfig.get_path("purelib", vars={"base": str(folder.resolve())})

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks import cassetter_session
 from benchmarks.load import CHUNK_BYTES
 from benchmarks.report import Row
 from benchmarks.session import CLIENTS, MESSAGES, Cost, audio, cost_of
@@ -36,6 +38,18 @@ def rows() -> Iterator[Row]:
                 f"{made.cpu_s / without.cpu_s:.2f} "
                 f"({made.cpu_s * 1e3:.0f} and {without.cpu_s * 1e3:.0f} ms)",
                 "<= 1.5",
+            )
+        peer = cassetter_session.told(server.url, PAIRS)
+        if peer is None:
+            yield Row(cassetter_session.WHAT, "could not be installed")
+        else:
+            ratio = median(
+                made / bare for (bare, _), (made, _) in zip(peer.direct, peer.recorded, strict=True)
+            )
+            yield Row(f"{cassetter_session.WHAT}: CPU recorded over direct", f"{ratio:.2f}")
+            yield Row(
+                f"{cassetter_session.WHAT}: on disk, over the bytes of the audio",
+                f"{peer.size / RAW_BYTES:.2f}",
             )
         size = path.stat().st_size + blob_path(path).stat().st_size
         yield Row("on disk with audio, over the bytes of it", f"{size / RAW_BYTES:.2f}", "<= 1.1")

@@ -60,7 +60,7 @@ def rows() -> Iterator[Row]:
         "deepgram, 50 frames/s, LiveKit's approach (a selector over loopback)",
         _speed(PEER_S, call("jumping", "deepgram", PEER_S, 20)),
     )
-    looptime = peers.environment()
+    looptime = peers.environment("looptime")
     if looptime is None:
         yield Row("deepgram, 50 frames/s, looptime over loopback", "could not be installed")
     else:
