@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
+from sttkit.cassette.format import dump, parse
 from sttkit.cassette.model import VERSION, Header, Side
 from sttkit.cassette.redact import Redactor
 from sttkit.cassette.tap import Tap
@@ -47,7 +48,7 @@ answers = st.sampled_from(
 )
 pieces = st.one_of(
     pcm.map(client),
-    st.sampled_from(['{"type": "flush"}', "what?"]).map(client),
+    st.sampled_from(['{"type": "flush"}', "what?", "x" * 640]).map(client),
     st.lists(answers, min_size=1, max_size=4).map(lambda texts: server(*texts)),
     st.just(("client", b"\x82\xfe\x00\x10")),
     st.just(("server", b"\x81\x05hel")),
@@ -86,6 +87,8 @@ def recorded(
 )
 @example([client(bytes(640))] * 250, 20_000, "kept")
 @example([client(bytes(3200))] * 400, 0, "kept")
+@example([client(bytes(640)), client("x" * 640), client(bytes(640))], 0, "kept")
+@example([server('{"a":1}{"b":2}')], 0, "kept")
 @settings(max_examples=150, deadline=None)
 def test_many_pieces_at_once_are_what_they_are_one_by_one(
     said: list[tuple[Side, bytes]],
@@ -97,6 +100,7 @@ def test_many_pieces_at_once_are_what_they_are_one_by_one(
     times = list(accumulate([apart_us] * (len(passed) - 1), initial=5))
     one_by_one = recorded(passed, times, audio, at_once=False)
     assert recorded(passed, times, audio, at_once=True) == one_by_one
+    assert dump(parse(one_by_one[0], blob=one_by_one[1])) == one_by_one[0]
     assert KEY.encode() not in b"".join(one_by_one)
 
 
@@ -126,12 +130,12 @@ PEM = "-----BEGIN PRIVATE KEY-----"
 
 
 @given(
-    st.sampled_from([KEY, PEM, "a" * 15 + "1", "f0" * 20]),
+    st.sampled_from([KEY, PEM, "a" * 15, "f0" * 20]),
     st.integers(0, 4000),
     st.sampled_from([b"\x00", b"\xff", b" "]),
 )
 def test_a_key_is_found_in_audio_wherever_it_lies(key: str, at: int, silence: bytes) -> None:
-    redactor = Redactor(secrets=("a" * 15 + "1",))
+    redactor = Redactor(secrets=("a" * 15,))
     audio = silence * at + key.encode() + silence * (4000 - at)
     assert key.encode() not in redactor.aside(audio)
     assert len(redactor.aside(audio)) == len(audio)
