@@ -214,6 +214,7 @@ def test_transcribe_does_not_record(project: Project) -> None:
 
 def test_a_simulated_loop_does_not_record(project: Project) -> None:
     body = """
+from contextlib import closing
 from sttkit.pytest_plugin import simulated_loop
 
 @pytest.mark.stt_cassette(record_mode="once")
@@ -221,7 +222,8 @@ def test_it(stt_server):
     async def main():
         async with stt_server.listening():
             pass
-    simulated_loop().run_until_complete(main())
+    with closing(simulated_loop()) as loop:
+        loop.run_until_complete(main())
 """
     result = project.run(body)
     result.assert_outcomes(failed=1)
