@@ -108,7 +108,7 @@ async def test_a_thread_of_a_native_library_is_counted_until_it_ends() -> None:
     task = Path(f"/proc/self/task/{seen.get()}")
     assert (await take(none_open, 0, before=before)).exceeds(before)
     stop.set()
-    while task.exists():
+    while task.exists():  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0)
     assert not (await take(none_open, 0, before=before)).exceeds(before)
 

@@ -42,8 +42,8 @@ LIMIT_S = 240.0
 _FAREWELL_S = 3.0
 """How long a worker may take to write where it stood, or to go when it is told to."""
 _LOG_BYTES = 64_000
-_STEP_BACK = 10
-"""Niceness of a process that computes while others must be in time."""
+_STEP_BACK = 4
+"""How much nicer a process is that computes while others must be in time."""
 
 
 @dataclass(frozen=True)
@@ -251,10 +251,12 @@ class _Worker(Generic[J, A]):
 
     def step_back(self) -> None:
         """Let other processes go first, from now on."""
-        if not self._nice and hasattr(os, "setpriority") and self._process.pid is not None:
+        process = self._process.pid
+        if not self._nice and hasattr(os, "setpriority") and process is not None:
             self._nice = True
             with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, _STEP_BACK)
+                before = os.getpriority(os.PRIO_PROCESS, process)
+                os.setpriority(os.PRIO_PROCESS, process, before + _STEP_BACK)
 
     def died(self) -> Lost:
         """Why there is no answer: the pipe has broken."""
