@@ -229,7 +229,9 @@ def nobody_saw_where_the_loop_was_blocked() -> Run:
 @cases.passes("LIVE-5")
 def the_driver_takes_long_to_look_at_what_is_in_memory() -> Run:
     where = "driver/holding.py:71 facts < driver/application.py:368 look"
-    return story().first().later(1).client("blocked", seconds=2.2, where=where).run()
+    tale = story().first().later(1).client("blocked", seconds=2.2, where=where)
+    where = "audio/synth.py:106 _noise < driver/microphone.py:70 push"
+    return tale.later(1).client("blocked", seconds=1.4, where=where).run()
 
 
 @cases.passes("LIVE-5")
