@@ -5,7 +5,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from sttkit.conformance.check import check
+from sttkit.conformance.check import Progress, check
 from sttkit.conformance.options import CheckOptions, jobs_in, needs_real_time
 from sttkit.conformance.reproduce import reproducer
 from sttkit.conformance.result import as_json
@@ -244,7 +244,7 @@ def test_a_plan_without_a_case_is_wrong_usage():
 
 
 def test_a_case_for_which_the_machine_was_too_busy_is_played_again_and_counts_once():
-    told = []
+    told: list[Progress] = []
     result = run("x:late", on_progress=told.append)
     assert result.exit_status == 1
     assert verdicts(result.targets[0], "reset@idle")["RETRY-1"].verdict is Verdict.FAIL
