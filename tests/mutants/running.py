@@ -169,6 +169,9 @@ def run(
         assert isinstance(job, Job)
         assert not isinstance(answer, Baseline)
         course = going[job.mutant]
+        if isinstance(answer, Lost) and answer.how == "failed":
+            # Nothing of the plugin's gets that far: it is the kit that broke.
+            raise RuntimeError(f"{job.mutant} could not be judged:\n{answer.detail}")
         if isinstance(answer, Lost) and len(job.cases) > 1:
             course.at_once = 1  # to see which of them it was
         elif isinstance(answer, Lost):

@@ -257,6 +257,9 @@ def _gets_all_audio(run: Run, stream: Stream, connection: Connection) -> Judgeme
     until = min(connection.over, stream.watch_end if not _was_finished(stream) else float("inf"))
     if until == float("inf"):
         until = history.end
+    if connection.deaf_fault is not None and connection.client_end is not None:
+        # Told the end, to move to another session, by a client that waits for an answer in vain.
+        until = min(until, connection.client_end.at)
     begin = stream.pushed_by(known)
     # The last of it may have been on its way when the connection ended.
     finished = (

@@ -225,6 +225,24 @@ def what_was_pushed_while_a_left_session_closes_is_lost() -> Run:
     return moved_on(3.1)
 
 
+def left_in_vain(until: float) -> Run:
+    """New options; the server never ends the session, and the application closes the stream."""
+    tale = story().stream().opened().talk(until=1.0).fault("reset").error().talk(until=1.1)
+    tale = tale.opened().talk(until=until).talk(until=3.0, heard=False).control("end")
+    tale = tale.fault("mute-after-end", "after-end").talk(until=4.2, heard=False)
+    return tale.action("aclose").left().call("aclose").ended().run()
+
+
+@cases.passes("AUDIO-3")
+def what_waits_for_the_end_of_a_session_may_be_closed_away() -> Run:
+    return left_in_vain(3.0)
+
+
+@cases.fails("AUDIO-3")
+def what_was_pushed_before_that_is_lost_all_the_same() -> Run:
+    return left_in_vain(1.2)
+
+
 @cases.fails("AUDIO-3")
 def the_new_session_gets_too_little_resampled_audio() -> Run:
     return ended(reconnected(heard=False).heard(1.1, 1.5, exact=False))
