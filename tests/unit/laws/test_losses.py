@@ -166,6 +166,14 @@ def stereo_is_refused_without_a_reason() -> Run:
 
 
 @cases.doubts("AUDIO-5")
+def a_stream_whose_http_session_is_closed_refuses_all_audio() -> Run:
+    tale = story().stream().client("action", action="input", value=48000).opened()
+    tale.talk(until=1.0, heard=False).heard(0.0, 1.0, exact=False).action("close-http-session")
+    error = an_error("RuntimeError", api=False, message="the stream is closed")
+    return tale.call("push_frame", error=error).ended().run()
+
+
+@cases.doubts("AUDIO-5")
 def a_server_that_stops_reading_gets_less_of_it() -> Run:
     tale = story().stream().client("action", action="input", value=48000).opened()
     tale.talk(until=1.0, heard=False).heard(0.0, 1.0, exact=False).fault("stop-reading")
