@@ -123,6 +123,30 @@ def test_many_plugins_get_a_line_each_in_a_terminal() -> None:
     assert "gone: not installed; pip install 'sttkit[gone]'" in text
 
 
+def test_every_plugin_has_its_name_in_a_narrow_terminal_however_many_families_there_are() -> None:
+    families = [
+        "LIVE",
+        "RETRY",
+        "CLOSE",
+        "ISOLATE",
+        "ORDER",
+        "AUDIO",
+        "USAGE",
+        "TIME",
+        "INPUT",
+        "SECRET",
+    ]
+    cases = (case("none@idle", **{f"{family}_1": HELD for family in families}),)
+    names = [f"{n}_target_16_long" for n in range(MOST_SIDE_BY_SIDE + 1)]
+    console = Console(width=80, record=True, color_system=None)
+    many = tuple(replace(LOUD, name=name, cases=cases, findings=()) for name in names)
+    print_report(replace(RESULT, targets=many), console)
+    text = console.export_text().partition("laws broken, of those")[2]
+    table = [line.split() for line in text.splitlines()]
+    assert ["target", *families] in table
+    assert all([name, *10 * ["0/1"]] in table for name in names)
+
+
 def test_every_plugin_is_either_there_or_listed_and_controls_are_neither(monkeypatch) -> None:
     there, absent = every_plugin()
     assert "custom_stt" in there
