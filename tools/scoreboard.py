@@ -12,14 +12,15 @@ import argparse
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from sttkit._version import __version__
-from sttkit.conformance.check import check
+from sttkit.conformance.check import Progress, check
 from sttkit.conformance.options import CheckOptions, every_plugin
-from sttkit.conformance.result import CheckResult, TargetResult
+from sttkit.conformance.result import CheckResult, LawVerdict, TargetResult
 from sttkit.conformance.scoreboard import as_markdown
 from sttkit.laws.model import Verdict
 from sttkit.scripting.yaml import is_line
@@ -36,38 +37,61 @@ def main() -> None:
     names, absent = every_plugin()
     targets = tuple(arguments.target) or names
     options = CheckOptions(targets=targets, tier=arguments.tier, jobs=arguments.jobs)
-    result = check(options, on_progress=lambda progress: None)
+    result = check(options, on_progress=_tell)
     result = replace(result, absent=() if arguments.target else absent)
-    confirmed: dict[tuple[str, str], str] = {}
-    for target in result.targets:
-        print(f"{target.name}: {len(target.findings)} findings", file=sys.stderr, flush=True)
-        if target.world == "simulated":
-            confirmed |= _again(target, arguments.jobs)
-    page = as_markdown(result, heading=_heading(result, arguments.tier), confirmed=confirmed)
+    page = as_markdown(
+        result, heading=_heading(result, arguments.tier), confirmed=_again(result.targets)
+    )
     arguments.page.write_text(page, encoding="utf-8")
 
 
-def _again(target: TargetResult, jobs: int) -> dict[tuple[str, str], str]:
+def _again(targets: Sequence[TargetResult]) -> dict[tuple[str, str], str]:
     """Play what broke a *must* over loopback: by target and law, whether it did so again."""
-    fails = [f for f in target.findings if f.fails and f.owner == "plugin"]
-    cases = tuple(dict.fromkeys(f.cases[0] for f in fails if not is_line(f.cases[0])))
+    fails = {
+        target.name: [
+            finding
+            for finding in target.findings
+            if finding.fails and finding.owner == "plugin" and not is_line(finding.cases[0])
+        ]
+        for target in targets
+        if target.world == "simulated"
+    }
+    cases = {
+        name: tuple(dict.fromkeys(finding.cases[0] for finding in findings))
+        for name, findings in fails.items()
+        if findings
+    }
     if not cases:
         return {}
-    # Over loopback most of the time is waiting.
-    options = CheckOptions(targets=(target.name,), cases=cases, jobs=4 * jobs, world="loopback")
-    [played] = check(options).targets
-    verdicts = {(case.id, said.law): said for case in played.cases for said in case.verdicts}
-    found: dict[tuple[str, str], str] = {}
-    for finding in fails:
-        said = verdicts.get((finding.cases[0], finding.law))
-        if said is None:
-            found[target.name, finding.law] = "not played"
-        elif said.verdict is Verdict.FAIL:
-            found[target.name, finding.law] = "yes"
-        else:
-            why = f" ({said.judgement.reason})" if said.judgement.reason else ""
-            found[target.name, finding.law] = f"no, {said.verdict.value}{why}"
-    return found
+    # All targets at once: over loopback a case mostly waits.
+    options = CheckOptions(targets=tuple(cases), own_cases=cases, world="loopback")
+    verdicts = {
+        (target.name, case.id, said.law): said
+        for target in check(options, on_progress=_tell).targets
+        for case in target.cases
+        for said in case.verdicts
+    }
+    return {
+        (name, finding.law): _told(verdicts.get((name, finding.cases[0], finding.law)))
+        for name, findings in fails.items()
+        for finding in findings
+    }
+
+
+def _told(said: LawVerdict | None) -> str:
+    """What became of a finding over real sockets."""
+    if said is None:
+        return "not played"
+    if said.verdict is Verdict.FAIL:
+        return "yes"
+    why = f" ({said.judgement.reason})" if said.judgement.reason else ""
+    return f"no, {said.verdict.value.replace('_', ' ')}{why}"
+
+
+def _tell(progress: Progress) -> None:
+    """A line now and then, for whoever waits."""
+    if progress.done % 50 == 0:
+        print(f"{progress.done} of {progress.total} cases", file=sys.stderr, flush=True)
 
 
 def _heading(result: CheckResult, tier: str) -> str:

@@ -66,17 +66,35 @@ def page(confirmed: str = "yes") -> str:
     return as_markdown(RESULT, heading="On a day.", confirmed={("loud", "LIVE-1"): confirmed})
 
 
-def test_a_table_per_family_has_a_line_per_plugin() -> None:
+def test_a_table_of_laws_has_a_line_per_plugin() -> None:
     assert (
-        "| | LIVE-1 |\n|---|:-:|\n| [loud](#loud) | **✗** 1/1 |\n| [quiet](#quiet) | – |" in page()
+        "| | LIVE-1 | RETRY-10 | CLOSE-1 |\n|---|:-:|:-:|:-:|\n"
+        "| [loud](#loud) | **✗** 1/1 | ! | ✓ |\n| [quiet](#quiet) | – | – | ✓ |\n" in page()
     )
-    assert "| [loud](#loud) | ! |" in page()
-    assert "| [loud](#loud) | ✓ |" in page()
+
+
+def test_no_table_is_wider_than_a_page_and_families_stay_together() -> None:
+    laws = [f"{family}-{n}" for family in ("RETRY", "CLOSE", "ORDER") for n in range(1, 9)]
+    judged = {law.replace("-", "_"): HELD for law in laws}
+    wide = replace(LOUD, cases=(case("none@idle", **judged),))
+    text = as_markdown(replace(RESULT, targets=(wide,)), heading="", confirmed={})
+    heads = [line for line in text.splitlines() if line.startswith("| | ")]
+    assert [head.count("-") for head in heads] == [8, 8, 8]
+    assert all(len({law.split("-")[0] for law in head.split(" | ")[1:]}) == 1 for head in heads)
+
+
+def test_the_overview_tells_how_much_was_seen_over_real_sockets() -> None:
+    assert "| [loud](#loud) | 1.2.3 | 2 | 1 | 1 | 0 |" in page("yes")
+    assert "| [loud](#loud) | 1.2.3 | 2 | 1 | 0 | 0 |" in page("no, pass")
 
 
 def test_a_finding_says_whether_real_sockets_show_it_too() -> None:
-    assert "  * over real sockets: no, pass" in page("no, pass")
-    assert "```yaml\n    sttkit: 1\n    ```" in page()
+    assert "observed nothing \\| in \\<60 s\\>. Over real sockets: no, pass." in page("no, pass")
+
+
+def test_a_finding_has_its_command_and_its_script() -> None:
+    assert "  ```sh\n  sttkit check loud --case reset@idle\n  ```" in page()
+    assert "  ```yaml\n  sttkit: 1\n  ```" in page()
 
 
 def test_what_a_plugin_says_stays_text() -> None:
@@ -103,6 +121,30 @@ def test_many_plugins_get_a_line_each_in_a_terminal() -> None:
     assert "laws broken, of those put to the test" in text
     assert all(len(line) <= 80 for line in text.splitlines() if "again" not in line)
     assert "gone: not installed; pip install 'sttkit[gone]'" in text
+
+
+def test_every_plugin_has_its_name_in_a_narrow_terminal_however_many_families_there_are() -> None:
+    families = [
+        "LIVE",
+        "RETRY",
+        "CLOSE",
+        "ISOLATE",
+        "ORDER",
+        "AUDIO",
+        "USAGE",
+        "TIME",
+        "INPUT",
+        "SECRET",
+    ]
+    cases = (case("none@idle", **{f"{family}_1": HELD for family in families}),)
+    names = [f"{n}_target_16_long" for n in range(MOST_SIDE_BY_SIDE + 1)]
+    console = Console(width=80, record=True, color_system=None)
+    many = tuple(replace(LOUD, name=name, cases=cases, findings=()) for name in names)
+    print_report(replace(RESULT, targets=many), console)
+    text = console.export_text().partition("laws broken, of those")[2]
+    table = [line.split() for line in text.splitlines()]
+    assert ["target", *families] in table
+    assert all([name, *10 * ["0/1"]] in table for name in names)
 
 
 def test_every_plugin_is_either_there_or_listed_and_controls_are_neither(monkeypatch) -> None:

@@ -324,6 +324,8 @@ class _Check:
 
     def _cases(self, subject: Subject, survey: Survey) -> tuple[str, ...]:
         options = self._options
+        if subject.spec in options.own_cases:
+            return options.own_cases[subject.spec]
         if options.cases:
             return tuple(dict.fromkeys(parse_case(case).id for case in options.cases))
         world = subject.world

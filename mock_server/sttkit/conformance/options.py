@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sttkit.conformance.casework import DEFAULT_WORLD, speech_of
 from sttkit.conformance.plan import Tier, World
@@ -28,6 +28,7 @@ class CheckOptions:
         targets: as on the command line.
         advisory: those of them that do not count against the check.
         cases: ids to play instead of a plan.
+        own_cases: ids to play instead of both, by target.
         fault, at: keep the planned cases that have this fault, or a fault at this point.
         examples: how many scripts to make up and play besides.
         laws: ids to report; empty for all.
@@ -45,6 +46,7 @@ class CheckOptions:
     advisory: frozenset[str] = frozenset()
     tier: Tier = "default"
     cases: tuple[str, ...] = ()
+    own_cases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fault: str | None = None
     at: str | None = None
     examples: int = 0

@@ -46,6 +46,8 @@ _STYLES = {
 }
 _MOST_CASES = 6
 _MOST_SILENT = 20
+_ROOMY = 100
+_NAME_WIDTH = 16
 MOST_SIDE_BY_SIDE = 5
 """Columns that fit side by side in a terminal of usual width."""
 
@@ -284,8 +286,11 @@ def _print_overview(targets: Iterable[TargetResult], console: Console) -> None:
         characters="-",
         style="dim",
     )
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("target", overflow="fold")
+    # In 80 columns there is room for ten families, or for space around them.
+    space = 0 if console.width < _ROOMY else 1
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, space))
+    longest = max((len(target.name) for target in ran), default=0)
+    table.add_column("target", overflow="fold", min_width=min(longest, _NAME_WIDTH))
     for family in families:
         table.add_column(family, justify="right", no_wrap=True)
     for target in ran:

@@ -1,4 +1,4 @@
-"""A check of many plugins as a page of Markdown: tables of targets and laws, then the findings.
+"""A check of many plugins as a page of Markdown: a line for each, tables of laws, the findings.
 
 A finding that a run over real sockets did not show again is told apart: the simulation might be to
 blame for it.
@@ -18,6 +18,8 @@ Confirmed = Mapping[tuple[str, str], str]
 """What became of a finding over real sockets, by target and law: ``yes``, or why not."""
 
 _MOST_CASES = 4
+_MOST_COLUMNS = 15
+"""Laws side by side: more, and a page has to be scrolled sideways."""
 _LEGEND = (
     "✓ held in every case that asked for it · **✗** broken, in so many cases of those that asked · "
     "! a *should* that was not kept · L broken by LiveKit's base class itself · "
@@ -35,14 +37,43 @@ def as_markdown(result: CheckResult, *, heading: str, confirmed: Confirmed) -> s
     """
     ran = [target for target in result.targets if target.error is None]
     laws = list(dict.fromkeys(law for target in ran for law in target.verdicts_by_law()))
-    lines = ["# Scoreboard", "", heading, "", _LEGEND, ""]
-    for family in dict.fromkeys(map(family_of, laws)):
-        lines += _table(ran, [law for law in laws if family_of(law) == family])
+    lines = ["# Scoreboard", "", heading, "", *_overview(ran, confirmed)]
     lines += _not_run(result)
+    lines += ["## Laws", "", _LEGEND, ""]
+    for side_by_side in _in_tables(laws):
+        lines += _table(ran, side_by_side)
     lines += ["## Findings", ""]
     for target in ran:
         lines += _findings(target, confirmed)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _overview(targets: Sequence[TargetResult], confirmed: Confirmed) -> Iterable[str]:
+    yield "| plugin | version | cases | laws broken | of these over real sockets | warnings |"
+    yield "|---|---|--:|--:|--:|--:|"
+    for target in targets:
+        own = [finding for finding in target.findings if finding.owner == "plugin"]
+        fails = [finding for finding in own if finding.fails]
+        seen = sum(confirmed.get((target.name, finding.law)) == "yes" for finding in fails)
+        shown = len(fails) if target.world == "loopback" else seen
+        yield (
+            f"| [{target.name}](#{target.name}) | {target.version} | {len(target.cases)} "
+            f"| {len(fails)} | {shown} | {len(own) - len(fails)} |"
+        )
+    yield ""
+
+
+def _in_tables(laws: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Laws for one table after the other: whole families, as many as fit."""
+    table: list[str] = []
+    for family in dict.fromkeys(map(family_of, laws)):
+        more = [law for law in laws if family_of(law) == family]
+        if table and len(table) + len(more) > _MOST_COLUMNS:
+            yield table
+            table = []
+        table += more
+    if table:
+        yield table
 
 
 def _table(targets: Sequence[TargetResult], laws: Sequence[str]) -> Iterable[str]:
@@ -100,18 +131,27 @@ def _finding(finding: Finding, confirmed: str | None) -> Iterable[str]:
     said = finding.judgement
     kind = "" if finding.fails else " (should)"
     yield f"* **{finding.law}**{kind} {_escaped(finding.title)}"
+    yield ""
     shown = ", ".join(f"`{case}`" for case in finding.cases[:_MOST_CASES])
     rest = len(finding.cases) - _MOST_CASES
-    yield f"  * in {shown}" + (f" and {rest} more" if rest > 0 else "")
-    yield f"  * expected {_escaped(said.expected)}; observed {_escaped(said.observed)}"
-    if confirmed is not None:
-        yield f"  * over real sockets: {_escaped(confirmed)}"
-    yield f"  * `{finding.reproduce}`"
+    cases = f"In {shown}" + (f" and {rest} more" if rest > 0 else "")
+    real = f" Over real sockets: {_escaped(confirmed)}." if confirmed is not None else ""
+    yield (
+        f"  {cases}: expected {_escaped(said.expected)}; observed {_escaped(said.observed)}.{real}"
+    )
+    yield ""
+    yield "  ```sh"
+    yield f"  {finding.reproduce}"
+    yield "  ```"
+    yield ""
     if finding.script:
+        yield "  <details><summary>the first case as a script</summary>"
         yield ""
-        yield "    ```yaml"
-        yield from (f"    {line}" for line in finding.script.strip().splitlines())
-        yield "    ```"
+        yield "  ```yaml"
+        yield from (f"  {line}" for line in finding.script.strip().splitlines())
+        yield "  ```"
+        yield ""
+        yield "  </details>"
         yield ""
 
 
