@@ -302,7 +302,8 @@ async def test_a_trace_that_would_keep_the_key_is_refused() -> None:
 async def test_a_push_that_never_returns_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "BREAK_AFTER_S", 0.5)
     trace, _ = await played(vice="spin")
-    assert of(trace, "blocked")
+    # On a busy machine, so much of it may have been spent waiting for a core that that is noted.
+    assert of(trace, "blocked") or of(trace, "starved")
     assert [r.data["error"]["type"] for r in of(trace, "call") if r.data["name"] == "run"] == [
         "LoopBroken"
     ]
