@@ -34,14 +34,14 @@ _CONTEXT, _AUDIO, _AUDIO_ENDS = "speech.context", "audio", "audio ends"
 class Usp:
     """Headers, an empty line and a body: JSON in text messages, audio in binary ones.
 
-    As a mapping: ``path``, ``turn`` (the X-RequestId), ``body``.
+    As a mapping: ``path``, ``request_id`` (of the turn), ``body``.
     """
 
     def encode(self, value: Mapping[str, object]) -> Message:
         body = value["body"]
         assert isinstance(body, Mapping)
         return (
-            f"X-RequestId:{value['turn']}\r\nPath:{value['path']}\r\n"
+            f"X-RequestId:{value['request_id']}\r\nPath:{value['path']}\r\n"
             f"Content-Type:application/json; charset=utf-8\r\n\r\n{text_of(body)}"
         )
 
@@ -63,11 +63,11 @@ class Usp:
         if path is None:
             return None
         path = _AUDIO_ENDS if path == _AUDIO and ends else path
-        return {"path": path, "turn": fields.get("x-requestid", ""), "body": body}
+        return {"path": path, "request_id": fields.get("x-requestid", ""), "body": body}
 
 
 def _says(path: str, body: Mapping[str, Template]) -> Template:
-    return {"path": Is(path), "turn": asked("turn", ""), "body": body}
+    return {"path": Is(path), "request_id": asked("request_id", ""), "body": body}
 
 
 def _closed(text: str, code: int, retryable: bool | None) -> ProviderFailure:
@@ -153,7 +153,7 @@ DIALECT: Dialect = from_tables(
         "internal": _closed("Internal server error.", 1011, retryable=True),
         "quota": _closed("Quota exceeded.", 1007, retryable=None),
     },
-    unknown={"path": "mystery", "turn": "", "body": {"value": 1}},
+    unknown={"path": "mystery", "request_id": "", "body": {"value": 1}},
     facts=Facts(
         greeting="never",
         flush_message=False,
