@@ -182,7 +182,6 @@ LAWS = (
         "Applications count error events to decide about fallbacks and alarms.",
         "Error events, against the failures, violations and error messages of the server.",
         errors_match_failures,
-        since=(1, 0, 13),
     ),
     Law(
         "RETRY-7",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -57,6 +59,15 @@ def build(target: Target, context: Context) -> stt.STT[str]:
 def is_installed(target: Target) -> bool:
     """Whether the distribution that has the plugin is there; nothing is imported for it."""
     return not target.package or version_of(target.package) is not None
+
+
+def name_taken(factory: Callable[..., object], *names: str) -> str:
+    """The first of the names that an argument of ``factory`` has had in its releases.
+
+    The newest one, which comes first, where it has none of them: so the plugin says what is wrong.
+    """
+    taken = inspect.signature(factory).parameters
+    return next((name for name in names if name in taken), names[0])
 
 
 def describe(target: Target, stt_obj: object | None = None) -> Description:
