@@ -302,7 +302,7 @@ def _possible(case: Case, dialect: Dialect, scope: Scope) -> bool:
             return False
         if fault_id == "no-greeting" and not facts.greeting_required:
             return False
-        if fault_id == "retract" and not facts.endpointing:
+        if fault_id == "retract" and not facts.retracts:
             return False
         if fault_id == "null-error" and not malformed("null-error", dialect, _NO_SESSION):
             return False

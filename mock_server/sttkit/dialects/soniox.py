@@ -156,6 +156,8 @@ DIALECT = from_tables(
         flush_message=False,
         signals_start=False,
         signals_end=False,
+        # Its endpoint token may come alone.
+        retracts=True,
         names_language=True,
         usage="server-reported",
         idle_limit=20.0,

@@ -7,6 +7,7 @@ closes the stream, and then tries what must be refused. Everything it sees goes 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
@@ -217,6 +218,8 @@ class Application:
         if self.drops and self.reader.done() and not self.closing:
             await asyncio.sleep(UNHURRIED_S)
             del self.stream
+            with self.bench.observation.excused():
+                gc.collect()
             return
         if not self.closing:
             # The last report of usage is measured by a task of its own, which closing would cancel.

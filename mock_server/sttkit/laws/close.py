@@ -89,7 +89,7 @@ def _held_open(run: Run) -> Judgement | None:
         and connection.deaf_fault is None
         and not any(
             order(r) < order(released)
-            for kind in ("close-sent", "close-received", "eof", "lost")
+            for kind in ("close-received", "eof", "lost")
             for r in connection.of(kind)
         )
     ]
