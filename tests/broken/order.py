@@ -126,3 +126,11 @@ class Expectant(Stream):
         if self.heard_final:
             self.heard_final = False
             super()._end_speech()
+
+
+@breaks("ORDER-9", "none@idle")
+class Unmarked(Stream):
+    """Says what was said, but not when speech begins and ends."""
+
+    def _start_speech(self, *, implied):
+        pass

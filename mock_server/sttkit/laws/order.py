@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from sttkit.laws.finals import delivered_as_owed, difference, items_of
@@ -65,7 +64,7 @@ def _alternate(run: Run, stream: Stream) -> Judgement:
         expected, previous = (END if expected == START else START), mark
     over = _utterances_over(run, stream)
     starts, ends = len(stream.events_of(START)), len(stream.events_of(END))
-    # The last END may be left to the end of the stream.
+    # The last END may not have been read any more, or be left to the end of the stream.
     if starts < len(over) or ends < len(over) - 1:
         expected = f"a START and an END for each of {count(len(over), 'utterance')}"
         return broken(expected, f"{starts} START, {ends} END", over[min(starts, ends)].at)
@@ -83,8 +82,6 @@ def _utterances_over(run: Run, stream: Stream) -> list[Record]:
     held = any(r.data["event"] in marks for c in stream.connections for r in c.of("withheld"))
     if held or stream.failures or any(c.violation is not None for c in stream.connections):
         return []
-    ended_at = stream.ended.at if stream.ended is not None else math.inf
-    heard_until = min(stream.closing, ended_at) - run.history.lag
     said: dict[str, object] = {}
     ended: dict[object, Record] = {}
     for record in stream.sent:
@@ -94,7 +91,7 @@ def _utterances_over(run: Run, stream: Stream) -> list[Record]:
         for word in words_of(text_of(record)):
             said.setdefault(word, utterance)
         ends = record.data.get("event") == "speech_ended" or record.data.get("endpoint")
-        if ends and record.at <= heard_until:
+        if ends and run.history.order(record) < stream.over_order:
             ended.setdefault(utterance, record)
     shown = {said.get(word) for r in stream.transcripts for word in words_of(text_of(r))}
     return [record for utterance, record in ended.items() if utterance in shown]
@@ -307,6 +304,28 @@ def _utterance_of(run: Run, stream: Stream, number: int) -> object:
     return said[-1] if said else None
 
 
+def speech_marks_are_passed_on(run: Run) -> Judgement:
+    return _each_stream(run, _passes_marks_on)
+
+
+def _passes_marks_on(run: Run, stream: Stream) -> Judgement:
+    if not stream.finals:
+        return unexercised("no final was delivered")
+    read_by = run.history.order(stream.finals[-1])
+    judged = []
+    for said, mark in (("speech_started", START), ("speech_ended", END)):
+        told = [r for r in stream.sent if r.data.get("event") == said]
+        told = [r for r in told if run.history.order(r) < read_by]
+        if not told:
+            continue
+        if stream.events_of(mark):
+            judged.append(passed())
+        else:
+            observed = f"none, though the server said so {count(len(told), 'time')}"
+            judged.append(broken(f"a {_name(mark)}", observed, told[0].at))
+    return overall(judged, otherwise="the server did not tell when speech begins or ends")
+
+
 def no_empty_finals(run: Run) -> Judgement:
     events = [r for stream in run.history.streams for r in stream.events_of(FINAL)]
     for event in events:
@@ -412,5 +431,15 @@ LAWS = (
         "START between the cut and the first transcript of another utterance on a new session.",
         next_utterances_start_anew,
         asks_start=True,
+    ),
+    Law(
+        "ORDER-9",
+        "must",
+        "Where the server says that speech begins, or ends, the application hears of it by a "
+        "START_OF_SPEECH, or an END_OF_SPEECH.",
+        "An agent interrupts itself, and takes its turn, by these events; without them it waits "
+        "for a VAD of its own, or for ever.",
+        "The server's messages for it before the last final, against the events.",
+        speech_marks_are_passed_on,
     ),
 )
