@@ -327,7 +327,7 @@ async def _survey(target: Target) -> Survey:
     from sttkit.targets import Context, Place, build, describe
 
     async with aiohttp.ClientSession() as session:
-        # Nothing connects to this place, which is like a simulated one: only the class is asked for.
+        # Nothing connects to this place, which looks like a simulated one: it is about the class.
         place = Place("127.0.0.1", 443, tls=True)
         plugin = build(target, Context(place, session, "sttkit-survey"))
         said = describe(target, plugin)

@@ -16,8 +16,8 @@ from sttkit.faults.placing import checked
 
 ACTIONS: dict[str, str] = {
     "flush": "the application asks for pending finals (flush())",
-    "flush-twice": "the application asks for pending finals, and again after 0.6 s of audio, when a "
-    "plugin that sends pieces of 10 to 200 ms keeps none back; then it is silent for 2 s",
+    "flush-twice": "the application asks for pending finals, and again after 0.6 s of audio, when "
+    "a plugin that sends pieces of 10 to 200 ms keeps none back; then it is silent for 2 s",
     "pause": "the application pushes nothing for so long (a muted caller), then goes on",
     "end": "the application ends its audio (end_input())",
     "aclose": "the application closes the stream",
