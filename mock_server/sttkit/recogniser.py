@@ -126,6 +126,17 @@ class Recogniser:
             return [self._final(active, from_flush=True)]
         return [Said(Final("", from_flush=True))] if self._answers_empty_flush else []
 
+    def retract(self) -> list[Said]:
+        """What is said when nothing was said after all: the end, but no text.
+
+        What is heard from here on is another utterance.
+        """
+        active = self._active
+        if active is None:
+            return []
+        active.segment = []
+        return self._end_utterance(from_flush=False, empty=self._late_transcripts)
+
     def end(self) -> list[Said]:
         """What is still said when the audio is over, the session's own end excepted."""
         return self._end_utterance(from_flush=False) if self._active is not None else []
@@ -235,13 +246,15 @@ class Recogniser:
         active.segment = []
         return Said(final, active.track, active.index)
 
-    def _end_utterance(self, *, from_flush: bool) -> list[Said]:
+    def _end_utterance(self, *, from_flush: bool, empty: bool = False) -> list[Said]:
+        """Say that the utterance is over; ``empty`` is whether that takes a final in any case."""
         active = self._active
         assert active is not None
         said: list[Said] = []
         at = active.segment[-1].end if active.segment else round(self.heard_s, 3)
         tells_end = self._endpointing and not self._signals_end
-        if active.segment or tells_end or (from_flush and self._answers_empty_flush):
+        empty = empty or tells_end or (from_flush and self._answers_empty_flush)
+        if active.segment or empty:
             said.append(self._final(active, from_flush=from_flush, endpoint=True))
         said.append(Said(SpeechEnded(at), active.track, active.index))
         self._active = None

@@ -221,3 +221,19 @@ class Overconfident(Stream):
         data = super()._data(message, text)
         data.confidence = 1.7
         return data
+
+
+@breaks("AUDIO-7:even", "none@mid-utterance+flush-twice")
+class Pedantic(Stream):
+    """Tells the server of a flush only along with audio that it had kept back."""
+
+    kept = 0
+
+    async def _send_audio(self, ws, pcm):
+        self.kept = (self.kept + len(pcm)) % 1600
+        await super()._send_audio(ws, pcm)
+
+    async def _send_flush(self, ws):
+        if self.kept:
+            self.kept = 0
+            await super()._send_flush(ws)

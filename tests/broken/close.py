@@ -40,6 +40,37 @@ class SessionLeaker(Stream):
         return await super()._dial(deadline)
 
 
+@breaks("CLOSE-2:held", "none@mid-utterance+aclose")
+class Pooling(Stream):
+    """Keeps its connection for a next stream, and nobody closes it."""
+
+    async def _hang_up(self, ws, transport, *, in_order):
+        _left_behind.append(ws)
+
+
+class Untidy(Stream):
+    """Has an HTTP session of its own, which only its own aclose() closes."""
+
+    own = None
+
+    async def _dial(self, deadline):
+        self.own = self.own or aiohttp.ClientSession()
+        _left_behind.append(self.own)
+        return await super()._dial(deadline)
+
+    async def aclose(self):
+        await super().aclose()
+        if self.own is not None:
+            await self.own.close()
+
+
+@breaks("CLOSE-2:dropped", "http=401@connecting+drop-stream")
+class Forgetful(STT):
+    """Does not close streams that have ended by themselves, and have something left to close."""
+
+    stream_class = Untidy
+
+
 @breaks("CLOSE-3", "none@mid-utterance+aclose")
 class SoreLoser(Stream):
     """Reports its own closing as an error."""
@@ -128,6 +159,18 @@ class Faithful(Stream):
     """After the end of the input it waits for the server's end, for ever if need be."""
 
     end_patience = 3600.0
+
+
+@breaks("CLOSE-8:answered", "mute-after-end@after-end-answer")
+class Trusting(Stream):
+    """Once it has its finals, it waits for the server's end for ever."""
+
+    async def _watch(self, receiving, feeding):
+        await asyncio.wait((receiving, feeding), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((receiving,), timeout=1.0)
+        if self._session_end_sent and self._session_last_final >= 0:
+            await asyncio.wait((receiving,))
+        await super()._watch(receiving, feeding)
 
 
 @breaks("CLOSE-9", "none@idle")

@@ -80,3 +80,12 @@ class Gossip(Stream):
     async def _dial(self, deadline):
         logger.warning("connecting with the key %s", self.setting.api_key)
         return await super()._dial(deadline)
+
+
+@breaks("RETRY-7:null", "null-error@mid-utterance")
+class Numbered(Stream):
+    """Takes it for granted that an error has a code."""
+
+    def _reported(self, message):
+        logger.warning("error %s", message["code"].upper())
+        return super()._reported(message)

@@ -110,3 +110,27 @@ class RunOn(Stream):
     def _end_speech(self):
         if not self.cut:
             super()._end_speech()
+
+
+@breaks("ORDER-1:retracted", "retract@mid-utterance.3")
+class Expectant(Stream):
+    """Ends no speech before it has heard a final, which may never come."""
+
+    heard_final = False
+
+    def _final(self, data):
+        self.heard_final = True
+        super()._final(data)
+
+    def _end_speech(self):
+        if self.heard_final:
+            self.heard_final = False
+            super()._end_speech()
+
+
+@breaks("ORDER-9", "none@idle")
+class Unmarked(Stream):
+    """Says what was said, but not when speech begins and ends."""
+
+    def _start_speech(self, *, implied):
+        pass

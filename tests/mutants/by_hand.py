@@ -534,6 +534,15 @@ _breaks(
         "                    self._event(stt.SpeechEventType.INTERIM_TRANSCRIPT),",
     ),
 )
+_breaks(
+    "ORDER-9",
+    "none@idle",
+    "does not say when speech begins",
+    _events(
+        "        return [self._event(stt.SpeechEventType.START_OF_SPEECH)]",
+        "        return []",
+    ),
+)
 
 # --- AUDIO, USAGE, TIME ---------------------------------------------------------------------------
 

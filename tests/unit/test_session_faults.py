@@ -32,6 +32,7 @@ from tests.support.caller import FOREVER, SAID, TONGUES, Caller, Stage
 
 FLUSHED_AT = 0.9  # in the second word
 HEALTHY = [*SAID]
+VIEW = View("session-0", {"language": "en"}, 0)
 
 
 def play(placed: Placed, dialect: str, *, more: float = 60.0) -> tuple[Stage, Caller]:
@@ -280,13 +281,23 @@ def delay(stage: Stage, caller: Caller) -> None:
 
 def verbatim(stage: Stage, caller: Caller) -> None:
     (fault,) = stage.records("fault")
-    view = View("session-0", {"language": "en"}, 0)
-    wanted = malformed(fault.data["id"], stage.dialect, view)
+    wanted = malformed(fault.data["id"], stage.dialect, VIEW)
     assert wanted
     for message in wanted:
         assert any(plain(message) == plain(heard) for heard in caller.messages)
     assert len(stage.records("injected", what=fault.data["id"])) == len(wanted)
     assert [text for text in caller.finals if text in SAID] == HEALTHY
+
+
+def retract(stage: Stage, caller: Caller) -> None:
+    (withheld,) = stage.records("withheld")
+    taken_back = str(withheld.data["text"])
+    assert taken_back == HEALTHY[0].split()[0]
+    # What is said from then on is an utterance of its own.
+    kept = HEALTHY[0].removeprefix(taken_back).strip()
+    assert [text for text in caller.finals if text] == [kept, *HEALTHY[1:]]
+    starts = [event for event in caller.events if isinstance(event, SpeechStarted)]
+    assert len(starts) == len(HEALTHY) + 1
 
 
 def provider_error(stage: Stage, caller: Caller) -> None:
@@ -414,10 +425,12 @@ OBSERVERS: dict[str, Callable[[Stage, Caller], None]] = {
             "text-for-binary",
             "huge",
             "nested",
+            "null-error",
             "empty-transcript",
         ),
         verbatim,
     ),
+    "retract": retract,
     "provider-error": provider_error,
     "final-after-end": final_after_end,
     "unasked-end": unasked_end,
@@ -447,6 +460,8 @@ def placements(dialect: str) -> Iterator[Placed]:
                 continue
             if point is Point.GREETING and facts.greeting == "never":
                 continue
+            if kind.id == "null-error" and not malformed(kind.id, load_dialect(dialect), VIEW):
+                continue  # its errors have no code
             for parameter in parameters or ("",):
                 yield placing.place(Fault(kind.id, parameter), point)
 

@@ -332,8 +332,9 @@ async def _survey(target: Target) -> Survey:
     from sttkit.targets import Context, Place, build, describe
 
     async with aiohttp.ClientSession() as session:
-        # Nothing listens there, and nothing connects: only the class is asked for.
-        plugin = build(target, Context(Place("127.0.0.1", 9), session, "sttkit-survey"))
+        # Nothing connects to this place, which looks like a simulated one: it is about the class.
+        place = Place("127.0.0.1", 443, tls=True)
+        plugin = build(target, Context(place, session, "sttkit-survey"))
         said = describe(target, plugin)
         await plugin.aclose()
     return Survey(

@@ -18,6 +18,7 @@ from sttkit.faults import CATALOGUE, Fault, FaultKind, Placed, Point
 from sttkit.faults.carriers import missing_on
 from sttkit.faults.catalogue import Family
 from sttkit.scripting.cases import Case, parse_case
+from sttkit.session.messages import malformed
 
 Tier = Literal["smoke", "default"]
 World = Literal["simulated", "loopback"]
@@ -29,6 +30,8 @@ _HEALTHY = (
     "none@idle+flush",
     "none@after-final+flush",
     "none@between-utterances+pause",
+    "none@mid-utterance+flush-twice",
+    "none@idle+drop-stream",
     "none@idle+end",
     "none@before-audio+end",
     "none@mid-utterance.2+end",
@@ -140,6 +143,11 @@ _COMBINED = (
     "reset@mid-utterance.2+end",
     "close=1011@after-final+end",
     "close=1011@mid-utterance.2+update-options",
+    # All that was said of an utterance is taken back.
+    "retract@mid-utterance.3",
+    # Streams that end by themselves, and that nobody closes.
+    "http=401@connecting+drop-stream",
+    "refused@connecting:each+drop-stream",
     # Streams that share an STT.
     "reset@mid-utterance.2+second-stream",
     "close=1011@after-final+second-stream",
@@ -151,6 +159,8 @@ _SMOKE = (
     "none@idle",
     "none@batch",
     "none@mid-utterance.2+flush",
+    "none@mid-utterance+flush-twice",
+    "none@mid-utterance.2+end",
     "none@idle+end-at-once",
     "none@mid-utterance.2+update-options",
     "none@mid-utterance.2+aclose",
@@ -161,7 +171,7 @@ _SMOKE = (
     "refused@connecting",
     "no-answer@connecting",
     "http=503@connecting",
-    "http=401@connecting",
+    "http=401@connecting+drop-stream",
     "no-greeting@greeting",
     "http=503@connecting:each",
     "refused@backoff.2+aclose",
@@ -177,12 +187,16 @@ _SMOKE = (
     "late-final@after-end",
     "stop-reading@mid-utterance.2+aclose",
     "no-close-reply@closing+aclose",
+    "half-open@mid-utterance.2",
     "half-open@mid-utterance.2+aclose",
+    "session-limit=180@upgraded:each+pause=3700",
     "reset@mid-utterance.2+second-stream",
     "duplicate@after-final",
     "not-json@mid-utterance.2",
     "wrong-types@mid-utterance.2",
     "provider-error@mid-utterance.2",
+    "null-error@mid-utterance.2",
+    "retract@mid-utterance.3",
     "rfc=bad-utf8@mid-utterance",
     "fragment=1@upgraded",
     "batch-http=503@batch",
@@ -290,6 +304,10 @@ def _possible(case: Case, dialect: Dialect, scope: Scope) -> bool:
         if point in (Point.AFTER_END, Point.AFTER_END_ANSWER) and not facts.end_marker:
             return False
         if fault_id == "no-greeting" and not facts.greeting_required:
+            return False
+        if fault_id == "retract" and not facts.retracts:
+            return False
+        if fault_id == "null-error" and not malformed("null-error", dialect, _NO_SESSION):
             return False
         if fault_id == "unasked-end" and not dialect.write(SessionEnded(), _NO_SESSION):
             return False  # there is no such message: what is left is `close=1000`

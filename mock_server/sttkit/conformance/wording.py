@@ -244,6 +244,7 @@ _TELLERS: dict[str, Callable[[Data], Told | None]] = {
     "ended": _ended,
     "leak": lambda data: (f"SECRET SEEN in {data.get('place')}: {data.get('text')}", "bad"),
     "log": lambda data: (f"log {data.get('level')}: {data.get('message')}", "faint"),
+    "released": lambda data: None,
     "census": lambda data: None,  # see `left_over`
     "loop-error": lambda data: (f"event loop reports: {data.get('message')}", "bad"),
     "blocked": lambda data: (

@@ -156,6 +156,7 @@ DIALECT = from_tables(
         greeting="on-config",
         greeting_required=True,
         answers_empty_flush=False,
+        retracts=True,
         names_language=True,
         usage="client-audio",
         idle_limit=30.0,

@@ -131,6 +131,8 @@ DIALECT = from_tables(
         greeting="never",
         answers_empty_flush=True,
         signals_end=False,
+        # A result that ends an utterance may have an empty transcript.
+        retracts=True,
         usage="connection-lifetime",
         idle_limit=10.0,
         idle_close=(1011, _NET_0001),

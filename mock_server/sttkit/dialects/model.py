@@ -119,6 +119,9 @@ class Facts:
         flush_message: whether the client has a message that asks for pending finals.
         answers_empty_flush: whether a flush with nothing pending is answered (an empty final).
         signals_start, signals_end: whether the server sends messages of its own for these.
+        tells_end: whether anything that the server says means that an utterance is over: a message
+            for it, or its final, which does not come before.
+        retracts: whether an utterance that the server has begun to tell may end without text.
         late_transcripts: whether the final follows the message that says the utterance's end.
         endpointing: whether the server ends an utterance by itself at a pause; if not, only the
             client's flush does, and what is said until then is one segment.
@@ -144,6 +147,8 @@ class Facts:
     answers_empty_flush: bool = False
     signals_start: bool = True
     signals_end: bool = True
+    tells_end: bool = True
+    retracts: bool = False
     late_transcripts: bool = False
     endpointing: bool = True
     names_language: bool = False

@@ -172,6 +172,7 @@ DIALECT = from_tables(
         # There is a commit, but with the server's voice detection a client sends none.
         flush_message=False,
         late_transcripts=True,
+        retracts=True,
         usage="utterances",
         bad_message="invalid_value",
         session_limit=(_MAX_SESSION_S, "session_expired"),

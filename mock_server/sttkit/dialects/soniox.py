@@ -112,7 +112,8 @@ DIALECT = from_tables(
     name="soniox",
     source="soniox.com/docs/stt/api-reference/websocket-api",
     host="stt-rt.soniox.com",
-    door=Door("/transcribe-websocket", denied="Missing API key.", settings=()),
+    # The documented `api_key` of the configuration, or the header that newer clients send.
+    door=Door("/transcribe-websocket", later=True, denied="Missing API key.", settings=()),
     ears=Ears(
         {"config": Config, "keepalive": Keepalive(), "finalize": Flush()},
         bare={"": EndOfStream(), b"": EndOfStream()},
@@ -155,6 +156,8 @@ DIALECT = from_tables(
         flush_message=False,
         signals_start=False,
         signals_end=False,
+        # Its endpoint token may come alone.
+        retracts=True,
         names_language=True,
         usage="server-reported",
         idle_limit=20.0,

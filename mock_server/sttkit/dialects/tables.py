@@ -78,6 +78,7 @@ class Door:
         older: other paths, that the provider still serves to older clients.
         key: the header that carries the API key, or, behind a question mark, the name of a query
             parameter; any value will do. None where a message does.
+        later: whether the first message may carry the key instead, so that none is asked for here.
         denied: what the provider says without one (401).
         settings: where the configuration is: in the ``query``, in headers of these names, or, where
             there are none, in a message.
@@ -86,6 +87,7 @@ class Door:
 
     path: str
     key: str | None = "authorization"
+    later: bool = False
     denied: str = "Unauthorized"
     settings: Literal["query"] | tuple[str, ...] = "query"
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -237,7 +239,7 @@ def _open(door: Door, request: Request, rate: str, default_rate: int | None) -> 
     fits = request.path.startswith(before) and request.path.endswith(behind)
     if (not fits or not star) and request.path not in (door.path, *door.older):
         return Refusal(404, f"nothing at {request.path}")
-    if door.key is not None and not _key(door.key, request):
+    if door.key is not None and not door.later and not _key(door.key, request):
         return Refusal(401, door.denied)
     config: dict[str, object] = {}
     if door.settings == "query":

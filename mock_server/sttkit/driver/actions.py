@@ -19,6 +19,11 @@ from sttkit.scripting.model import ACTION_PARAMETERS, Step
 NAP_S = 1.0
 BLOCK_S = 0.3
 BURST_AFTER_BLOCK_S = 0.8
+ODD_S = 0.013
+"""With so much more audio, no plugin that sends pieces of whole hundredths has sent it all."""
+MUTED_S = 2.0
+EVEN_S = 0.6
+"""A whole number of pieces of 10, 20, 25, 30, 40, 50, 60, 100, 120 or 200 ms."""
 
 
 def perform(app: Application, step: Step) -> None:
@@ -38,6 +43,17 @@ def flush(app: Application) -> None:
     """Ask for pending finals."""
     if app.input_open:
         app.flush()
+
+
+def flush_twice(app: Application) -> None:
+    """Ask for pending finals, and again when what was pushed since is sent in whole pieces.
+
+    Then the caller is muted for a while: no other audio brings out what the flush should have.
+    """
+    app.push(ODD_S)
+    if app.input_open:
+        app.flush()
+        app.flush_in(EVEN_S, then_muted=MUTED_S)
 
 
 def pause(app: Application, seconds: float) -> None:
@@ -129,6 +145,11 @@ def end_at_once(app: Application) -> None:
     app.end_input()
 
 
+def drop_stream(app: Application) -> None:
+    """Never close the stream, if it comes to its end by itself."""
+    app.drops = True
+
+
 def close_http_session(app: Application) -> None:
     """Close the HTTP session that was lent to the plugin."""
     app.start(app.bench.close_http())
@@ -151,6 +172,7 @@ def stereo(app: Application) -> None:
 
 ACTION_TABLE: Mapping[str, Callable[..., None]] = {
     "flush": flush,
+    "flush-twice": flush_twice,
     "pause": pause,
     "end": end,
     "aclose": aclose,
@@ -163,6 +185,7 @@ ACTION_TABLE: Mapping[str, Callable[..., None]] = {
     "block-loop": block_loop,
     "burst": burst,
     "end-at-once": end_at_once,
+    "drop-stream": drop_stream,
     "close-http-session": close_http_session,
     "long-call": long_call,
     "input": foreign_rate,

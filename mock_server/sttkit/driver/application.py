@@ -7,6 +7,7 @@ closes the stream, and then tries what must be refused. Everything it sees goes 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
@@ -46,6 +47,8 @@ MANY_SESSIONS = 50
 HEARD = frozenset({"ready", "fault", *cues.HEARD, *settling.HEARD})
 """Kinds of records that the application needs to know of."""
 
+_TINY_S = 1e-6
+"""Less than a sample, more than the error of sums of seconds."""
 UNHURRIED_S = 0.1
 """From the end of a stream to its closing, by an application in no hurry."""
 
@@ -68,6 +71,7 @@ class Application:
         stream: LiveKit's stream, once open.
         reader: the task that reads the events, once open.
         nap: seconds that the reader sleeps after the next event.
+        drops: whether it lets go of the stream without closing it, once that is over.
     """
 
     def __init__(self, bench: Bench, name: str) -> None:
@@ -77,6 +81,7 @@ class Application:
         self.stream: stt.RecognizeStream
         self.reader: asyncio.Task[None]
         self.nap = 0.0
+        self.drops = False
         self.input_open = False
         self.closing = False
         self._reading_ends: str | None = None
@@ -87,6 +92,7 @@ class Application:
         self._holding = Holding(bench.observation.open_connections)
         self._sessions = 0
         self._call_ends = 0.0
+        self._muted_after_flush = 0.0
         self._mutes: deque[float] = deque()
         self._cues: Cues
         self._settling = Settling(
@@ -209,6 +215,12 @@ class Application:
         if not self._over.is_set():
             self._note_waiting("the stream does not end")
         await self._let_actions_finish()
+        if self.drops and self.reader.done() and not self.closing:
+            await asyncio.sleep(UNHURRIED_S)
+            del self.stream
+            with self.bench.observation.excused():
+                gc.collect()
+            return
         if not self.closing:
             # The last report of usage is measured by a task of its own, which closing would cancel.
             await asyncio.sleep(UNHURRIED_S)
@@ -287,6 +299,11 @@ class Application:
     def flush(self) -> None:
         """Ask for pending finals."""
         self._call_now("flush", self.stream.flush)
+
+    def flush_in(self, seconds: float, *, then_muted: float) -> None:
+        """Ask for pending finals when so much more audio was pushed; then be silent."""
+        self._flush_marks.append(self._microphone.position + seconds - _TINY_S)
+        self._muted_after_flush = then_muted
 
     def end_input(self) -> None:
         """End the audio."""
@@ -378,6 +395,7 @@ class Application:
             wanted = position <= self.speech.core_end or self._settling.awaits(Point.FLUSH)
             if wanted and self.input_open:
                 self.flush()
+                self.hold(self._muted_after_flush)
 
     def _call_now(self, name: str, function: Callable[[], object]) -> None:
         call_now(self.bench.trace, name, function, stream=self.name)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from livekit.agents import stt
 
 
+_POLL_S = 0.02
+
+
 @dataclass
 class Bench:
     """What the streams of one run share.
@@ -89,7 +92,20 @@ async def set_up(
         finally:
             bound = 2 * options.limits.aclose
             await call(trace, "stt_aclose", plugin.aclose(), bound=bound, stream=STREAM.get())
+            await _released(listener, trace, options.limits.grace)
             detach()
+
+
+async def _released(listener: Listener, trace: Trace, bound: float) -> None:
+    """Give the plugin a moment to let go of its connections, before those that it was lent close.
+
+    Afterwards it could not be told any more who closed them.
+    """
+    for _ in range(round(bound / _POLL_S)):
+        if not listener.open_connections():
+            break
+        await asyncio.sleep(_POLL_S)
+    trace.note("client", "released", None, STREAM.get())
 
 
 def _build(target: Target, context: Context) -> stt.STT[Any]:

@@ -268,7 +268,8 @@ CATALOGUE: tuple[FaultKind, ...] = (
     ),
     FaultKind(
         "mute-after-end", Family.TIME, "after the end of the audio the server says nothing more",
-        "a lost end message, a stuck worker", (Point.AFTER_END,), deaf=True,
+        "a lost end message, a stuck worker", (Point.AFTER_END, Point.AFTER_END_ANSWER),
+        deaf=True,
     ),
     # bytes --------------------------------------------------------------------------------
     FaultKind(
@@ -339,8 +340,17 @@ CATALOGUE: tuple[FaultKind, ...] = (
         Parameter("error", "name", "", ()), breaks=True,
     ),
     FaultKind(
+        "null-error", Family.MESSAGES, "an error message of the provider, its codes null",
+        "an error passed on from a service behind the provider", (Point.BEFORE_AUDIO, *_SPOKEN),
+        breaks=True,
+    ),
+    FaultKind(
         "empty-transcript", Family.MESSAGES, "a final without text", "noise that was no speech",
         (Point.IDLE, Point.AFTER_FINAL, Point.BETWEEN_UTTERANCES),
+    ),
+    FaultKind(
+        "retract", Family.MESSAGES, "an utterance is taken back: its end comes without text",
+        "a cough that was heard as a word", (Point.MID_UTTERANCE,),
     ),
     FaultKind(
         "early-message", Family.MESSAGES, "a final without text comes before the first message",

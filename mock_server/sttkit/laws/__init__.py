@@ -35,7 +35,7 @@ from sttkit.laws import (
     times,
     usage,
 )
-from sttkit.laws.model import Judgement, Law, Run, Verdict, inapplicable
+from sttkit.laws.model import Judgement, Law, Run, Verdict
 
 _FAMILIES = (
     *live.LAWS,
@@ -94,11 +94,14 @@ def judge(run: Run, laws: Iterable[Law] = ALL_LAWS) -> dict[str, Judgement]:
 
 
 def _judged(law: Law, run: Run) -> Judgement:
+    judgement = law.judge(run)
+    if judgement.verdict is not Verdict.FAIL:
+        return judgement
     if law.since is not None and run.subject.framework < law.since:
         since = ".".join(map(str, law.since))
-        return inapplicable(f"asked from livekit-agents {since} on")
-    judgement = law.judge(run)
-    if judgement.verdict is Verdict.FAIL and law.level == "should":
+        observed = f"{judgement.observed} (LiveKit's base class keeps to this from {since} on)"
+        judgement = replace(judgement, observed=observed)
+    if law.level == "should":
         return replace(judgement, verdict=Verdict.WARN)
     return judgement
 

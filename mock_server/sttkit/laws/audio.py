@@ -186,17 +186,33 @@ def _rest_is_sent(run: Run, stream: Stream) -> Judgement | None:
 def flushes_are_asked_for(run: Run) -> Judgement:
     if not run.facts.flush_message:
         return inapplicable("the protocol has no message that asks for pending finals")
-    if not any(stream.says_it_flushes for stream in run.history.streams):
+    able = [s for s in run.history.streams if s.says_it_flushes or _has_flushed(run, s)]
+    if not able:
         return inapplicable("the plugin does not say that it can be flushed")
     return overall(
         (
             judged
-            for stream in run.history.streams
-            if stream.says_it_flushes
+            for stream in able
             for flush in stream.calls("flush")
             if (judged := _is_asked_for(run, stream, flush)) is not None
         ),
         otherwise="no flush met a working session with something left to say",
+    )
+
+
+def _has_flushed(run: Run, stream: Stream) -> bool:
+    """Whether a flush() of the application made the plugin ask for pending finals."""
+    order = run.history.order
+    asked = [
+        r
+        for c in stream.connections
+        for r in c.of("control")
+        if r.data["what"] == "flush" and order(r) < stream.input_end_order
+    ]
+    return any(
+        order(flush) < order(r) and r.at <= flush.at + FLUSHED_S
+        for flush in stream.calls("flush")
+        for r in asked
     )
 
 
@@ -325,11 +341,11 @@ LAWS = (
         "AUDIO-7",
         "must",
         "flush() makes the provider finish what it is in the middle of: its message for that is "
-        "sent, where its protocol has one and the plugin says that it can be flushed.",
+        "sent, where its protocol has one and the plugin says, or shows, that it can be flushed.",
         "Turns that are committed by hand, by a button or a VAD, wait for a final that nobody "
         "asked for.",
         "The provider's flush message within 1 s of a flush() in the middle of an utterance, if "
-        "`STTCapabilities.manual_flush` is set.",
+        "`STTCapabilities.manual_flush` is set, or another flush() led to one.",
         flushes_are_asked_for,
     ),
 )

@@ -73,14 +73,21 @@ def _has_failed(run: Run, stream: Stream, index: int) -> bool:
     )
 
 
+def outlived_surely(run: Run, attempt: Connection) -> bool:
+    """Whether an attempt certainly lasted longer than the timeout before it failed."""
+    failure = attempt.failure
+    return failure is not None and (
+        failure.at - attempt.began > run.options.timeout + _OUTLIVED_SURELY_S
+    )
+
+
 def surely_resets(run: Run, stream: Stream, index: int) -> bool:
     """Whether the failure of the attempt at ``index`` certainly begins a new row."""
     attempt = stream.connections[index]
     failure = attempt.failure
     if failure is None:
         return False
-    outlived = failure.at - attempt.began > run.options.timeout + _OUTLIVED_SURELY_S
-    if outlived and run.subject.framework >= OUTLIVING_SINCE:
+    if outlived_surely(run, attempt) and run.subject.framework >= OUTLIVING_SINCE:
         return True
     if not any(r.data.get("event") == "final" for r in attempt.sent):
         return False  # what is delivered now was said on an earlier one, and read late

@@ -9,7 +9,7 @@ from typing import Any
 from sttkit.laws.evidence import where_it_waits
 from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
-from sttkit.laws.streams import CLOSING_ACTIONS, TRANSCRIPTS, Stream, text_of
+from sttkit.laws.streams import CLOSING_ACTIONS, NEVER, TRANSCRIPTS, Stream, text_of
 from sttkit.laws.words import quoted, words_of
 from sttkit.trace import Record
 
@@ -57,6 +57,9 @@ def nothing_is_left(run: Run) -> Judgement:
         message = str(record.data["message"])
         if record.data["logger"] == "asyncio" and any(c in message for c in _LOOP_COMPLAINTS):
             return broken("a loop that reports nothing", message[:160], record.at)
+    held = _held_open(run)
+    if held is not None:
+        return held
     census = {str(r.data["label"]): r for r in history.of("census")}
     before, first, third = (census.get(label) for label in ("before", "after-1", "after-3"))
     if before is None or (first is None and third is None):
@@ -71,6 +74,29 @@ def nothing_is_left(run: Run) -> Judgement:
     if grown:
         return broken("no more left after three streams than after one", grown, third.at)
     return passed()
+
+
+def _held_open(run: Run) -> Judgement | None:
+    """Sessions that were still open a while after the STT was closed."""
+    released = next(iter(run.history.of("released")), None)
+    if released is None or run.history.session_closed_order < NEVER:
+        return None
+    order = run.history.order
+    held = [
+        connection
+        for connection in run.history.connections
+        if connection.ready is not None
+        and connection.deaf_fault is None
+        and not any(
+            order(r) < order(released)
+            for kind in ("close-received", "eof", "lost")
+            for r in connection.of(kind)
+        )
+    ]
+    if not held:
+        return None
+    observed = f"{count(len(held), 'session')} open until the application closed the HTTP session"
+    return broken("no session left open by STT.aclose()", observed, released.at)
 
 
 def _grown(before: Any, after: Any, *, fds: int) -> str:
@@ -256,7 +282,8 @@ LAWS = (
         "After aclose() of stream and STT no task, socket, session, thread or descriptor of the "
         "stream is left, and the event loop has nothing to report.",
         "What is left of each call adds up until the worker is killed.",
-        "A census before and after; where something is left, another one after two more runs, so "
+        "Sessions that are still open 1 s after the STT was closed; a census before and after, and "
+        "where something is left, another one after two more runs, so "
         "that pools do not count. And what the loop's exception handler is told.",
         nothing_is_left,
     ),

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from sttkit.laws.budget import budget_of, surely_resets
+from sttkit.laws.budget import budget_of, outlived_surely, surely_resets
 from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, inapplicable, passed, unexercised
 from sttkit.laws.streams import Stream
@@ -33,8 +33,8 @@ def _survives_closes(run: Run, stream: Stream) -> Judgement:
         return unexercised("the line failed in other ways too")
     ended = stream.ended_by_itself
     if ended is not None and stream.ended_order < stream.input_end_order:
-        indices = [i for i, c in enumerate(stream.connections) if c.failure is not None]
-        if not all(surely_resets(run, stream, index) for index in indices):
+        failed = [(i, c) for i, c in enumerate(stream.connections) if c.failure is not None]
+        if not all(outlived_surely(run, c) or surely_resets(run, stream, i) for i, c in failed):
             return unexercised("sessions were closed too soon to start the budget over")
         raised = ended.data["how"] == "raised"
         if raised and budget_of(run) == 0:

@@ -183,7 +183,6 @@ LAWS = (
         "Error events, against the failures, violations and error messages of the server; a batch "
         "request that the client gave up before the connect timeout did not fail.",
         errors_match_failures,
-        since=(1, 0, 13),
     ),
     Law(
         "RETRY-7",

@@ -26,6 +26,7 @@ MALFORMED = frozenset(
         "text-for-binary",
         "huge",
         "nested",
+        "null-error",
     }
 )
 VIOLATIONS = frozenset({"rfc", "cut"})

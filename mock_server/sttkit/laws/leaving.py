@@ -73,7 +73,15 @@ def _is_told(run: Run, stream: Stream) -> Judgement:
     last = stream.current(done) if done < NEVER else None
     later = stream.next_attempt(done) if done < NEVER else None
     last = later if ended and later is not None else last
-    if last is None or last.ready is None or last.failure is not None:
+    if last is None or last.ready is None:
+        return unexercised("there was no working session to be ended")
+    if ended and run.facts.end_marker and last.client_end is None and last.provoked:
+        garbled = [r for r in last.of("control") if r.data["what"] == "unintelligible"]
+        late = next((r for r in garbled if history.order(r) > done), None)
+        if late is not None:
+            said = f"what it does not understand: {late.data['text'][:60]}"
+            return broken("the provider's end-of-stream message", said, late.at)
+    if last.failure is not None:
         return unexercised("there was no working session to be ended")
     if last.deaf_fault is not None and last.deaf_fault.data["id"] in _DARK:
         return unexercised("the server did not listen any more")

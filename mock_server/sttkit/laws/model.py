@@ -152,7 +152,8 @@ class Law:
         why: what breaks in production when it is broken.
         observed: how a run shows it.
         judge: the rule as a function.
-        since: first livekit-agents version it can be asked for, or None.
+        since: first livekit-agents version whose base class keeps to it, or None; what breaks it on
+            an older one is broken by the framework probe, too.
         asks_start: whether the verdict depends on `Subject.start_in_health`.
     """
 

@@ -62,23 +62,39 @@ def _alternate(run: Run, stream: Stream) -> Judgement:
                 mark.at,
             )
         expected, previous = (END if expected == START else START), mark
-    endpoints = _endpoints(stream)
-    ended = stream.ended_by_itself
-    healthy = ended is not None and not stream.failures
-    if len(marks) == 1 and healthy and min(len(endpoints), len(stream.finals)) > 1:
-        observed = f"one START, no END in {count(len(endpoints), 'utterance')}"
-        return broken("an END_OF_SPEECH for each START_OF_SPEECH", observed, marks[0].at)
+    over = _utterances_over(run, stream)
+    starts, ends = len(stream.events_of(START)), len(stream.events_of(END))
+    # The last END may not have been read any more, or be left to the end of the stream.
+    if starts < len(over) or ends < len(over) - 1:
+        expected = f"a START and an END for each of {count(len(over), 'utterance')}"
+        return broken(expected, f"{starts} START, {ends} END", over[min(starts, ends)].at)
     return passed()
 
 
-def _endpoints(stream: Stream) -> list[Record]:
-    """Messages by which the server ended an utterance: of each the first."""
-    seen: dict[object, Record] = {}
+def _utterances_over(run: Run, stream: Stream) -> list[Record]:
+    """Of each utterance that the stream showed, and the server ended, the message that did.
+
+    None where the line failed, or a message that says so was kept back: other laws speak of that.
+    """
+    marks = ("speech_started", "speech_ended")
+    if not run.facts.tells_end:
+        return []
+    held = any(r.data["event"] in marks for c in stream.connections for r in c.of("withheld"))
+    if held or stream.failures or any(c.violation is not None for c in stream.connections):
+        return []
+    said: dict[str, object] = {}
+    ended: dict[object, Record] = {}
     for record in stream.sent:
+        utterance = record.data.get("utterance")
+        if utterance is None:
+            continue
+        for word in words_of(text_of(record)):
+            said.setdefault(word, utterance)
         ends = record.data.get("event") == "speech_ended" or record.data.get("endpoint")
-        if ends and record.data.get("utterance") is not None:
-            seen.setdefault(record.data["utterance"], record)
-    return list(seen.values())
+        if ends and run.history.order(record) < stream.over_order:
+            ended.setdefault(utterance, record)
+    shown = {said.get(word) for r in stream.transcripts for word in words_of(text_of(r))}
+    return [record for utterance, record in ended.items() if utterance in shown]
 
 
 def _name(kind: str) -> str:
@@ -288,6 +304,28 @@ def _utterance_of(run: Run, stream: Stream, number: int) -> object:
     return said[-1] if said else None
 
 
+def speech_marks_are_passed_on(run: Run) -> Judgement:
+    return _each_stream(run, _passes_marks_on)
+
+
+def _passes_marks_on(run: Run, stream: Stream) -> Judgement:
+    if not stream.finals:
+        return unexercised("no final was delivered")
+    read_by = run.history.order(stream.finals[-1])
+    judged = []
+    for said, mark in (("speech_started", START), ("speech_ended", END)):
+        told = [r for r in stream.sent if r.data.get("event") == said]
+        told = [r for r in told if run.history.order(r) < read_by]
+        if not told:
+            continue
+        if stream.events_of(mark):
+            judged.append(passed())
+        else:
+            observed = f"none, though the server said so {count(len(told), 'time')}"
+            judged.append(broken(f"a {_name(mark)}", observed, told[0].at))
+    return overall(judged, otherwise="the server did not tell when speech begins or ends")
+
+
 def no_empty_finals(run: Run) -> Judgement:
     events = [r for stream in run.history.streams for r in stream.events_of(FINAL)]
     for event in events:
@@ -320,10 +358,12 @@ LAWS = (
     Law(
         "ORDER-1",
         "must",
-        "START_OF_SPEECH and END_OF_SPEECH alternate, beginning with START, across reconnects too.",
+        "START_OF_SPEECH and END_OF_SPEECH alternate, beginning with START, across reconnects too; "
+        "on a sound line each utterance that the server ends has its own.",
         "Turn detection counts on them: a second START or a missing END leaves the agent waiting "
         "for a caller who has finished.",
-        "The order of these events; asked only of plugins that emit START on a healthy line.",
+        "The order of these events, and their number against that of the utterances shown; asked "
+        "only of plugins that emit START on a healthy line.",
         starts_and_ends_alternate,
         asks_start=True,
     ),
@@ -391,5 +431,15 @@ LAWS = (
         "START between the cut and the first transcript of another utterance on a new session.",
         next_utterances_start_anew,
         asks_start=True,
+    ),
+    Law(
+        "ORDER-9",
+        "must",
+        "Where the server says that speech begins, or ends, the application hears of it by a "
+        "START_OF_SPEECH, or an END_OF_SPEECH.",
+        "An agent interrupts itself, and takes its turn, by these events; without them it waits "
+        "for a VAD of its own, or for ever.",
+        "The server's messages for it before the last final, against the events.",
+        speech_marks_are_passed_on,
     ),
 )

@@ -20,7 +20,15 @@ MOST_FAULTS = 4
 _CLOSES = frozenset({"aclose", "aclose-twice", "cancel-consumer", "close-http-session"})
 """Actions that make the client close, so that they cannot wait for the closing to begin."""
 _AT_ONCE = frozenset(
-    {"end-at-once", "second-stream", "new-stream-after", "long-call", "input", "stereo"}
+    {
+        "end-at-once",
+        "second-stream",
+        "new-stream-after",
+        "drop-stream",
+        "long-call",
+        "input",
+        "stereo",
+    }
 )
 """Actions that do not wait for the fault's point."""
 

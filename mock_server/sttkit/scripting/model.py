@@ -16,6 +16,8 @@ from sttkit.faults.placing import checked
 
 ACTIONS: dict[str, str] = {
     "flush": "the application asks for pending finals (flush())",
+    "flush-twice": "the application asks for pending finals, and again after 0.6 s of audio, when "
+    "a plugin that sends pieces of 10 to 200 ms keeps none back; then it is silent for 2 s",
     "pause": "the application pushes nothing for so long (a muted caller), then goes on",
     "end": "the application ends its audio (end_input())",
     "aclose": "the application closes the stream",
@@ -29,6 +31,8 @@ ACTIONS: dict[str, str] = {
     "then bursts audio, so that the sender sees the break first",
     "burst": "the application pushes so much audio in one go",
     "end-at-once": "the application pushes everything and ends in the same tick as stream()",
+    "drop-stream": "the application lets go of a stream that is over without closing it, and "
+    "closes the STT",
     "close-http-session": "the application closes the shared HTTP session",
     "long-call": "the call lasts so long: an utterance every 25 s, and no audio in between",
     "input": "the application pushes audio of this sample rate, whatever the plugin's is",

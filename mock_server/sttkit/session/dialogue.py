@@ -209,6 +209,9 @@ class Dialogue:
         if self._apply_endings(faults):
             return
         self._apply_all(faults)
+        if any(fault.id == "mute-after-end" for fault in faults):
+            self._mouth.mute()
+            return
         late = sum(fault.seconds for fault in faults if fault.id == "late-close")
         self._soon(late, lambda: self._end_session(faults))
 
@@ -309,6 +312,9 @@ class Dialogue:
                 self._mouth.mute()
             elif fault.id == "bad-times":
                 self._mouth.lie_about_times()
+            elif fault.id == "retract":
+                self._mouth.withhold_said()
+                self._ear.retract()
             elif fault.id == "provider-error":
                 self._say_failure(str(fault.param) or next(iter(self._dialect.errors)))
             else:

@@ -41,6 +41,10 @@ class Ear(Protocol):
         """The client asks for what is pending."""
         ...
 
+    def retract(self) -> None:
+        """What was said of the utterance that is heard is taken back."""
+        ...
+
     def settle(self) -> None:
         """No more audio comes: take what was held back for what it is."""
         ...
@@ -96,6 +100,9 @@ class KnownSpeech:
 
     def flush(self) -> None:
         self._say(self._recogniser.flush())
+
+    def retract(self) -> None:
+        self._say(self._recogniser.retract())
 
     def settle(self) -> None:
         if self._locator is not None:
@@ -189,6 +196,9 @@ class EngineEar:
     def flush(self) -> None:
         if self._rate is not None and not self._is_over:
             self._connection.ask(Finalize(), self._heed)
+
+    def retract(self) -> None:
+        pass  # what an engine says, it means
 
     def settle(self) -> None:
         pass

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from sttkit.dialects.model import Dialect, Message, View
+from sttkit.dialects.wire import object_of, text_of
 from sttkit.events import Final, Interim, SpeechEnded, SpeechStarted
 
 HUGE_BYTES = 1 << 20
@@ -35,12 +37,33 @@ def malformed(fault_id: str, dialect: Dialect, view: View) -> list[Message]:
         return [_huge(dialect.unknown)]
     if fault_id == "nested":
         return ["[" * NESTING + "]" * NESTING]
+    if fault_id == "null-error":
+        return _null_error(dialect)
     if fault_id in ("empty-transcript", "early-message"):
         # Where finals follow the end of their utterance, one of an utterance without is unheard of.
         marks = (SpeechStarted(), SpeechEnded()) if dialect.facts.late_transcripts else ()
         noise = (*marks, Final(""))
         return [message for event in noise for message in dialect.write(event, view)]
     return []
+
+
+def _null_error(dialect: Dialect) -> list[Message]:
+    """The first error message that has a code in it, without it."""
+    for failure in dialect.errors.values():
+        said = object_of(failure.message) if failure.message is not None else None
+        if said is not None and _nulled(said) != said:
+            return [text_of(_nulled(said))]
+    return []
+
+
+def _nulled(value: object) -> object:
+    """A JSON value with null in place of its codes: its numbers, and what is called one."""
+    if isinstance(value, Mapping):
+        return {k: None if "code" in k else _nulled(part) for k, part in value.items()}
+    if isinstance(value, list):
+        return [_nulled(part) for part in value]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return None if is_number else value
 
 
 def _flipped(message: Message) -> Message:

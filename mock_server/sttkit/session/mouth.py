@@ -103,6 +103,11 @@ class Mouth:
         else:
             self._send(messages, facts)
 
+    def withhold_said(self) -> None:
+        """Note that what was said of the segment so far is not going to be a final."""
+        self._connection.note("withheld", event="final", text=self._view.said)
+        self._view.said = ""
+
     def say_failure(self, name: str, failure: ProviderFailure, reason: str | None = None) -> None:
         """The error ``name`` of the provider, with the reason where the provider gives one."""
         message, text = failure.message, failure.text

@@ -246,6 +246,9 @@ class Playback(Dialogue):
             if self._apply_endings(faults):
                 return False
             self._apply_all(faults)
+            if any(fault.id == "mute-after-end" for fault in faults):
+                self._mouth.mute()
+                return False
             late = sum(fault.seconds for fault in faults if fault.id == "late-close")
             if late:
                 self._reel.hold(self._connection.now() + late)

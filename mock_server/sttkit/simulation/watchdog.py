@@ -108,10 +108,13 @@ class Watchdog:
             frame = sys._current_frames().get(self._thread_id)
             if loop.turns != turns or self._loop is not loop:
                 continue
-            starved = self._delay() - suspected[1] > (now - suspected[0]) / 2
-            if starved or _is_excused(frame):
+            if _is_excused(frame):
                 since, suspected = now, None
                 continue
+            waited = now - suspected[0]
+            own = waited - (self._delay() - suspected[1])
+            if own < waited / 2 and own <= loop.patience:
+                continue  # starved: what it does with the little it gets is still to be seen
             loop.stands_still(still, stack_of(frame))
             if still > BREAK_AFTER_S * (broken + 1):
                 broken += 1

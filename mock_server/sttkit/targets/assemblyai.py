@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sttkit.targets.building import address
 from sttkit.targets.model import Context, Target
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ def _build(context: Context) -> stt.STT[str]:
     from livekit.plugins.assemblyai import STT
 
     return STT(
-        base_url=context.place.ws,
+        **address(STT, context, "base_url", context.place.ws),
         api_key=context.api_key,
         http_session=context.http_session,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sttkit.errors import SttkitError, TargetError
 from sttkit.targets.model import Context, Target
@@ -57,6 +59,35 @@ def build(target: Target, context: Context) -> stt.STT[str]:
 def is_installed(target: Target) -> bool:
     """Whether the distribution that has the plugin is there; nothing is imported for it."""
     return not target.package or version_of(target.package) is not None
+
+
+def name_taken(factory: Callable[..., object], *names: str) -> str:
+    """The first of the names that an argument of ``factory`` has had in its releases.
+
+    The newest one, which comes first, where it has none of them: so the plugin says what is wrong.
+    """
+    taken = inspect.signature(factory).parameters
+    return next((name for name in names if name in taken), names[0])
+
+
+def address(
+    factory: Callable[..., object], context: Context, name: str, url: str
+) -> dict[str, Any]:
+    """The argument that says where the server is; none where a release has no such argument.
+
+    It then connects to the provider's own address, where the fake server is in a simulation only.
+
+    Raises:
+        TargetError: the fake server is elsewhere.
+    """
+    if name in inspect.signature(factory).parameters:
+        return {name: url}
+    if context.place.tls and context.place.port == 443:
+        return {}
+    raise TargetError(
+        f"this release has no {name!r}: it always connects to the provider",
+        hint="leave --loopback out: in the simulation, the provider's address is the fake server's",
+    )
 
 
 def describe(target: Target, stt_obj: object | None = None) -> Description:

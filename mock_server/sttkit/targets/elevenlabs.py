@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sttkit.targets.building import name_taken
 from sttkit.targets.model import Context, Target
 
 if TYPE_CHECKING:
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 def _build(context: Context) -> stt.STT[str]:
     from livekit.plugins.elevenlabs import STT
 
+    model: dict[str, Any] = {name_taken(STT, "model", "model_id"): "scribe_v2_realtime"}
     return STT(
-        model="scribe_v2_realtime",
+        **model,
         server_vad={},
         base_url=f"{context.place.http}/v1",
         api_key=context.api_key,

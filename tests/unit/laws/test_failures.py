@@ -1,7 +1,5 @@
 """RETRY-6 to RETRY-9: how a failure shows, and what must not pass for an end."""
 
-from dataclasses import replace
-
 import pytest
 
 from sttkit.laws.model import Run
@@ -168,11 +166,6 @@ def an_event_for_a_request_that_did_not_fail() -> Run:
 @cases.skips("RETRY-6")
 def nothing_is_opened() -> Run:
     return story().census("before").run()
-
-
-@cases.exempts("RETRY-6")
-def there_were_no_error_events_before() -> Run:
-    return replace(healthy().run(), subject=since((1, 0, 12)))
 
 
 # --- RETRY-7 --------------------------------------------------------------------------------

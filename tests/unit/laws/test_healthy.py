@@ -19,6 +19,7 @@ EXERCISED = {
     "ORDER-4",
     "ORDER-6",
     "ORDER-7",
+    "ORDER-9",
     "AUDIO-1",
     "AUDIO-2",
     "USAGE-1",

@@ -7,7 +7,7 @@ import pytest
 
 from sttkit.errors import UsageError
 from sttkit.laws import ALL_LAWS, Verdict, judge, law
-from sttkit.laws.model import Judgement, Law, Limits, broken, passed
+from sttkit.laws.model import Judgement, Law, Limits, broken
 from tests.unit.laws import (
     test_audio,
     test_batch,
@@ -140,15 +140,15 @@ def test_a_should_that_is_broken_is_a_warning():
     assert judge(run, [should])["LIVE-1"].verdict is Verdict.WARN
 
 
-def test_a_law_is_not_asked_of_older_frameworks():
-    asked = made(passed(), since=(1, 8, 3))
+def test_a_law_that_is_broken_on_an_older_framework_says_which_one_mended_it():
+    asked = made(broken("one attempt", "another"), since=(1, 8, 3))
 
     older = judge(healthy().run(subject=since((1, 8, 2))), [asked])["LIVE-1"]
     newer = judge(healthy().run(subject=since((1, 8, 3))), [asked])["LIVE-1"]
 
-    assert older.verdict is Verdict.NOT_APPLICABLE
-    assert older.reason == "asked from livekit-agents 1.8.3 on"
-    assert newer.verdict is Verdict.PASS
+    assert older.verdict is newer.verdict is Verdict.FAIL
+    assert older.observed == "another (LiveKit's base class keeps to this from 1.8.3 on)"
+    assert newer.observed == "another"
 
 
 def test_a_crash_of_a_law_is_a_bug_and_not_a_verdict():

@@ -61,6 +61,34 @@ def no_end_ever_comes() -> Run:
     return ended(tale.interim("how are you").final("how are you"))
 
 
+def taken_back(*, ends: bool) -> Run:
+    """The server tells an interim, and that nothing was said after all."""
+    tale = story().stream().opened().talk(until=1.42).sent("speech_started", utterance=0)
+    tale.sent("interim", "hello there", utterance=0).begins().interim("hello there")
+    tale.sent("speech_ended", utterance=0)
+    if ends:
+        tale.ends()
+    tale.talk(until=3.08).utterance(1, delivered=False)
+    if ends:
+        tale.begins()
+    return ended(tale.interim("how are you").final("how are you").ends())
+
+
+@cases.passes("ORDER-1")
+def an_utterance_that_is_taken_back_is_ended() -> Run:
+    return taken_back(ends=True)
+
+
+@cases.fails("ORDER-1")
+def an_utterance_that_is_taken_back_melts_into_the_next() -> Run:
+    return taken_back(ends=False)
+
+
+@cases.passes("ORDER-1")
+def nothing_tells_that_an_utterance_is_over() -> Run:
+    return replace(taken_back(ends=False), facts=with_facts(tells_end=False))
+
+
 @cases.passes("ORDER-1")
 def a_stream_may_be_closed_in_the_middle_of_speech() -> Run:
     return heard().begins().action("aclose").left().call("aclose").ended().run()
@@ -246,6 +274,38 @@ def a_final_without_its_language() -> Run:
 def a_server_need_not_name_the_language() -> Run:
     run = ended(heard().begins().final("hello there", language=None).ends())
     return replace(run, facts=with_facts(names_language=False))
+
+
+# --- ORDER-9 --------------------------------------------------------------------------------
+
+
+@cases.passes("ORDER-9")
+def the_servers_marks_are_passed_on() -> Run:
+    return healthy().run()
+
+
+@cases.fails("ORDER-9")
+def no_start_comes_though_the_server_told_one() -> Run:
+    return ended(heard().interim("hello there").final("hello there").ends())
+
+
+@cases.fails("ORDER-9")
+def no_end_comes_though_the_server_told_one() -> Run:
+    tale = heard().begins().interim("hello there").final("hello there")
+    return ended(tale.talk(until=3.08).utterance(1, delivered=False).final("how are you"))
+
+
+@cases.passes("ORDER-9")
+def the_server_told_the_end_behind_the_last_final() -> Run:
+    tale = story().stream().opened().talk(until=1.42).sent("speech_started", utterance=0)
+    tale.sent("final", "hello there", utterance=0).begins().final("hello there")
+    return ended(tale.sent("speech_ended", utterance=0))
+
+
+@cases.skips("ORDER-9")
+def the_server_tells_of_no_marks() -> Run:
+    tale = story().stream().opened().talk(until=1.42).sent("final", "hello there", utterance=0)
+    return ended(tale.final("hello there"))
 
 
 # --- ORDER-8 --------------------------------------------------------------------------------

@@ -384,7 +384,7 @@ def the_application_leaves_when_the_key_is_refused() -> Run:
     return story().stream().rejected(401).action("aclose").call("aclose").ended().run()
 
 
-@cases.exempts("RETRY-4")
+@cases.fails("RETRY-4")
 def an_old_framework_tries_again_by_itself() -> Run:
     return replace(a_wrong_key_is_tried_again(), subject=since((1, 6, 9)))
 
@@ -421,7 +421,7 @@ def there_was_budget_left_anyway() -> Run:
     return retried(broken_by("reset")).finished().run()
 
 
-@cases.exempts("RETRY-5")
+@cases.fails("RETRY-5")
 def finals_did_not_count_before() -> Run:
     return replace(a_final_does_not_give_the_budget_back(), subject=since((1, 0, 20)))
 
