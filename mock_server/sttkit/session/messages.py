@@ -51,8 +51,9 @@ def _null_error(dialect: Dialect) -> list[Message]:
     """The first error message that has a code in it, without it."""
     for failure in dialect.errors.values():
         said = object_of(failure.message) if failure.message is not None else None
-        if said is not None and _nulled(said) != said:
-            return [text_of(_nulled(said))]
+        nulled = _nulled(said)
+        if isinstance(nulled, Mapping) and nulled != said:
+            return [text_of(nulled)]
     return []
 
 
