@@ -32,6 +32,7 @@ ENDPOINTING_S = 0.3
 IDLE_AFTER_S = 0.2
 """Audio without speech before the session counts as idle."""
 
+_BEGINNING = (0, 0)
 _TINY_S = 1e-9
 """Far less than a sample, far more than the error of sums of seconds."""
 
@@ -119,7 +120,10 @@ class Recogniser:
         """What is said when the client asks for pending finals."""
         active = self._active
         if active is not None and active.over:
-            if not self._endpointing and self._next.get(active.track, (0, 0))[0] <= active.index:
+            if (
+                not self._endpointing
+                and self._next.get(active.track, _BEGINNING)[0] <= active.index
+            ):
                 self._expect_pause(active.track, self._tracks[active.track], active.index)
             return self._end_utterance(from_flush=True)
         if active is not None and active.segment:
@@ -150,32 +154,39 @@ class Recogniser:
     def _hear_track(
         self, track: str, speech: Speech, span: Span, said: list[Said | Reached]
     ) -> None:
-        shift = self.heard_s - span.start
-        index, first = self._next.get(track, (0, 0))
-        while index < len(speech.utterances):
-            utterance = speech.utterances[index]
-            if utterance.start >= span.end:
+        _, start, end, _, _ = span
+        shift = self.heard_s - start
+        index, first = self._next.get(track, _BEGINNING)
+        utterances = speech.utterances
+        while index < len(utterances):
+            utterance = utterances[index]
+            words = utterance.words
+            if words[0].start >= end:
                 break
             if self._pause_point is not None:
-                self._pass_pause(track, utterance.start, said)
-            for number, word in enumerate(utterance.words[first:], first):
-                if word.start >= span.end:
+                self._pass_pause(track, words[0].start, said)
+            for number in range(first, len(words)):
+                word = words[number]
+                if word.start >= end:
                     break
-                if word.end > span.start:
+                if word.end > start:
                     self._hear_word(track, index, utterance, number, word, span, shift, said)
             active = self._active
-            if active is not None and (active.track, active.index) == (track, index):
-                active.over = span.end >= utterance.end
-            if span.end < utterance.end or span.end < _endpoint(speech, index):
+            if active is not None and (active.index != index or active.track != track):
+                active = None
+            over = end >= words[-1].end
+            if active is not None:
+                active.over = over
+            if not over or end < _endpoint(speech, index):
                 break
-            if active is not None and (active.track, active.index) == (track, index):
+            if active is not None:
                 if self._endpointing:
                     said.extend(self._end_utterance(from_flush=False))
                 self._expect_pause(track, speech, index)
             index, first = index + 1, 0
             self._next[track] = (index, first)
         if self._pause_point is not None:
-            self._pass_pause(track, span.end, said)
+            self._pass_pause(track, end, said)
 
     def _hear_word(
         self,
@@ -204,7 +215,7 @@ class Recogniser:
                 return
             del self._heard[key]
         self._transcribed.add(key)
-        if self._next.get(track, (0, 0)) == (index, number):
+        if self._next.get(track, _BEGINNING) == (index, number):
             self._next[track] = (index, number + 1)
         if self._idle is False and begin + half - before + shift >= IDLE_AFTER_S - _TINY_S:
             self._idle = True  # before this word, if in the same piece of audio

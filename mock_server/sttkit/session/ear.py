@@ -123,7 +123,9 @@ class KnownSpeech:
         self._note(spans, size)
         self._found(spans)
         for span in spans:
-            self._say(self._recogniser.hear(span))
+            said = self._recogniser.hear(span)
+            if said:  # of most audio, nothing
+                self._say(said)
 
     def _note(self, spans: list[Span], size: int) -> None:
         noted = []
