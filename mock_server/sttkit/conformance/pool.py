@@ -27,6 +27,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -39,6 +40,7 @@ A = TypeVar("A")
 
 LIMIT_S = 240.0
 """Longest time for one job: longer than all waits of the driver together."""
+_COLLECT_EVERY = 50
 _FAREWELL_S = 3.0
 """How long a worker may take to write where it stood, or to go when it is told to."""
 _LOG_BYTES = 64_000
@@ -312,7 +314,9 @@ def _work(
     _be_quiet(log)
     os.chdir(folder)  # the server that it was forked from may have been started in another one
     gc.freeze()  # what was imported before the fork need not be looked at again
-    while True:
+    for number in count(1):
+        if number % _COLLECT_EVERY == 0:
+            gc.collect()  # by itself Python waits until a quarter of all there is may be garbage
         try:
             job = pipe.recv()
         except (EOFError, OSError):
