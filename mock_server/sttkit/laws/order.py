@@ -74,20 +74,27 @@ def _alternate(run: Run, stream: Stream) -> Judgement:
 def _utterances_over(run: Run, stream: Stream) -> list[Record]:
     """Of each utterance that the stream showed, and the server ended, the message that did.
 
-    None where the line failed, or a message that says so was kept back: other laws speak of that.
+    None where the line failed, or a message that says so was kept back: other laws speak of that;
+    nor those that the next one follows at once, which a plugin may take for one.
     """
     marks = ("speech_started", "speech_ended")
     if not run.facts.tells_end:
         return []
     held = any(r.data["event"] in marks for c in stream.connections for r in c.of("withheld"))
-    if held or stream.failures or any(c.violation is not None for c in stream.connections):
+    unsound = any(c.violation is not None or c.of("injected") for c in stream.connections)
+    if held or unsound or stream.failures:
         return []
     said: dict[str, object] = {}
     ended: dict[object, Record] = {}
+    latest: object = None
     for record in stream.sent:
         utterance = record.data.get("utterance")
         if utterance is None:
             continue
+        before = ended.get(latest)
+        if before is not None and utterance != latest and record.at - before.at < run.history.lag:
+            del ended[latest]
+        latest = utterance
         for word in words_of(text_of(record)):
             said.setdefault(word, utterance)
         ends = record.data.get("event") == "speech_ended" or record.data.get("endpoint")

@@ -25,6 +25,8 @@ THREAD_NAME = "sttkit-watchdog"
 POLL_S = 0.25
 BREAK_AFTER_S = 10.0
 """Seconds of real time after which a callback is broken off."""
+ENDLESS_S = 3.0
+"""A callback that had so much of a core to itself is not held up by a busy machine."""
 _DEBUGGERS = frozenset({"bdb", "code", "debugpy", "ipdb", "pdb", "pydevd"})
 _monotonic = time.monotonic  # the real one: this module is left alone
 
@@ -113,8 +115,8 @@ class Watchdog:
                 continue
             waited = now - suspected[0]
             own = waited - (self._delay() - suspected[1])
-            if own < waited / 2 and own <= loop.patience:
-                continue  # starved: what it does with the little it gets is still to be seen
+            if own < waited / 2 and own < ENDLESS_S:
+                continue  # starved, so it may well come to an end with the little that it gets
             loop.stands_still(still, stack_of(frame))
             if still > BREAK_AFTER_S * (broken + 1):
                 broken += 1

@@ -85,6 +85,13 @@ def an_utterance_that_is_taken_back_melts_into_the_next() -> Run:
 
 
 @cases.passes("ORDER-1")
+def two_utterances_that_come_in_one_instant_may_be_taken_for_one() -> Run:
+    tale = story().stream().opened().talk(until=3.08).utterance(0, delivered=False)
+    tale.utterance(1, delivered=False).begins().final("hello there").final("how are you")
+    return ended(tale.ends())
+
+
+@cases.passes("ORDER-1")
 def nothing_tells_that_an_utterance_is_over() -> Run:
     return replace(taken_back(ends=False), facts=with_facts(tells_end=False))
 
