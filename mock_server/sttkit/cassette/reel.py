@@ -6,6 +6,7 @@ interaction comes next, what did not match, what was never played.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,6 +20,8 @@ from sttkit.events import ClientEvent
 _BEFORE_TCP = frozenset({"refused", "unknown-host"})
 
 
+_JITTER_S = 0.005
+"""So much later than others a cue may be heard, for a network or a busy process, and not count."""
 LEEWAY_US = 500_000
 """How much less audio than was recorded may come before an end, and all be answered."""
 
@@ -43,6 +46,8 @@ class Reel:
         self._said: set[int] = set()
         self._audio_is_over = False
         self._hold_until = 0.0
+        self._behind = math.inf
+        """Seconds from a recorded moment to when it was heard here, at the least."""
         self._played: set[int] = set()
         self._unheard: list[int] = []
         self.broke_off_at_us = 0 if before is None else before.position_us
@@ -167,7 +172,20 @@ class Reel:
                 return
             if self._is_ahead(step):
                 return
-            self._met.append((self._waiting.popleft(), now))
+            self._met.append((self._waiting.popleft(), self._cued_at(step, now)))
+
+    def _cued_at(self, step: Step, now: float) -> float:
+        """When the client gave the cue that is heard now: replays keep the pace of the recording.
+
+        That is as long behind the recorded moment as with the quickest cue so far, unless the
+        client took more time.
+        """
+        if step.entry is None:
+            return now
+        behind = now - (step.entry.at_us - step.delay_us) * 1e-6 * self._scale
+        self._behind = min(self._behind, behind)
+        late = behind - self._behind
+        return now - late if 1e-6 < late < _JITTER_S else now
 
     def _match(self, what: str, message: Message) -> None:
         expected = self.part.expected

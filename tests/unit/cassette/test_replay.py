@@ -9,9 +9,10 @@ import pytest
 from sttkit import faults, silence
 from sttkit.cassette.format import parse
 from sttkit.cassette.model import Cassette, Message
+from sttkit.cassette.reel import Playing
 from sttkit.cassette.tape import ASAP, EXACT, Attempts, Tape, Timing, compiled
 from sttkit.errors import UsageError
-from sttkit.events import Final
+from sttkit.events import Config, Final, Flush
 from tests.support.caller import SAID, TONGUES, Caller
 from tests.support.taping import TapedCaller, TapedStage
 
@@ -457,3 +458,25 @@ def test_a_cassette_without_what_the_server_sent_cannot_be_played() -> None:
 def test_a_cassette_without_interactions_cannot_be_played() -> None:
     with pytest.raises(UsageError, match="nothing is recorded"):
         compiled(parse(b'{"sttkit-cassette":1}\n'))
+
+
+@pytest.mark.parametrize(("late_s", "answered_late_s"), [(0.0, 0.0), (0.003, 0.0), (0.2, 0.2)])
+def test_an_answer_is_as_late_as_a_slow_client_but_not_as_a_jittering_line(
+    late_s: float, answered_late_s: float
+) -> None:
+    stage = TapedStage()
+    one = stage.writer.open(0)
+    one.request(0, "GET", "/ws/transcribe", [], (("Upgrade", "websocket"),))
+    one.response(0, 101)
+    one.message(0, "client", '{"type": "config"}')
+    one.message(0, "server", '{"type":"ready"}')
+    one.message(100_000, "client", '{"type":"flush"}')
+    one.message(130_000, "server", '{"type":"interim","text":"so"}')
+    tape = compiled(stage.cassette(), timing=EXACT)
+    reel = Playing(tape).reel(tape.parts[0])
+    reel.begin(5.0)
+    reel.hear(Config({"type": "config"}), '{"type": "config"}', 5.0)
+    while reel.due(5.0):
+        reel.played()
+    reel.hear(Flush(), '{"type":"flush"}', 5.1 + late_s)
+    assert reel.next_due == pytest.approx(5.13 + answered_late_s)
