@@ -100,7 +100,7 @@ async def test_a_healthy_run_is_written_down_from_census_to_census() -> None:
     assert [m.data["audio_duration"] for m in of(trace, "metrics")] == [1.5, 1.5]
     assert server.told == 1
     kinds = {record.kind for record in trace if record.side == "client"}
-    assert kinds == {
+    assert kinds - {"starved"} == {  # which only a busy machine has
         "census",
         "stream",
         "push",
