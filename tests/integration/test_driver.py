@@ -310,10 +310,10 @@ async def test_a_trace_that_would_keep_the_key_is_refused() -> None:
 
 
 async def test_a_push_that_never_returns_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "BREAK_AFTER_S", 0.5)
+    monkeypatch.setattr(watchdog, "BREAK_AFTER_S", 2.0)
     trace, _ = await played(vice="spin")
-    # On a busy machine, so much of it may have been spent waiting for a core that that is noted.
-    assert of(trace, "blocked") or of(trace, "starved")
+    # Long enough to be noted on a busy machine too, where waiting for a core does not count.
+    assert of(trace, "blocked")
     assert [r.data["error"]["type"] for r in of(trace, "call") if r.data["name"] == "run"] == [
         "LoopBroken"
     ]

@@ -226,7 +226,7 @@ async def test_small_pieces_are_read_one_by_one() -> None:
         head, *pieces = client.reads
         assert head.startswith(b"HTTP/1.1 101")
         assert max(map(len, pieces)) <= 2
-        assert len(pieces) > 40
+        assert len(pieces) > 20  # the first ones may come with the answer to the handshake
         client.transport.abort()
 
 
