@@ -20,9 +20,11 @@ from pathlib import Path
 from sttkit._version import __version__
 from sttkit.conformance.check import Progress, check
 from sttkit.conformance.options import CheckOptions, every_plugin
-from sttkit.conformance.result import CheckResult, LawVerdict, TargetResult
+from sttkit.conformance.plan import takes_too_long
+from sttkit.conformance.result import CheckResult, Finding, LawVerdict, TargetResult
 from sttkit.conformance.scoreboard import as_markdown
 from sttkit.laws.model import Verdict
+from sttkit.scripting.cases import parse_case
 from sttkit.scripting.yaml import is_line
 
 
@@ -51,7 +53,7 @@ def _again(targets: Sequence[TargetResult]) -> dict[tuple[str, str], str]:
         target.name: [
             finding
             for finding in target.findings
-            if finding.fails and finding.owner == "plugin" and not is_line(finding.cases[0])
+            if finding.fails and finding.owner == "plugin" and _playable(finding)
         ]
         for target in targets
         if target.world == "simulated"
@@ -76,6 +78,12 @@ def _again(targets: Sequence[TargetResult]) -> dict[tuple[str, str], str]:
         for name, findings in fails.items()
         for finding in findings
     }
+
+
+def _playable(finding: Finding) -> bool:
+    """Whether its smallest case can be played in real time."""
+    smallest = finding.cases[0]
+    return not is_line(smallest) and not takes_too_long(parse_case(smallest))
 
 
 def _told(said: LawVerdict | None) -> str:

@@ -324,9 +324,14 @@ def _possible(case: Case, dialect: Dialect, scope: Scope) -> bool:
             and point not in (Point.AFTER_END, Point.AFTER_END_ANSWER, Point.CLOSING)
         ):
             return False
-    if scope.world == "loopback" and _lasts(case) > _REAL_TIME_LIMIT_S:
+    if scope.world == "loopback" and takes_too_long(case):
         return False
     return scope.updates or "update-options" not in case.actions
+
+
+def takes_too_long(case: Case) -> bool:
+    """Whether a case is too long to be played in real time."""
+    return _lasts(case) > _REAL_TIME_LIMIT_S
 
 
 def _lasts(case: Case) -> float:
