@@ -36,6 +36,7 @@ class PlainSTT(stt.STT[Any]):
         return PlainStream(stt=self, conn_options=conn_options, sample_rate=16000)
 
     async def _recognize_impl(self, *args: Any, **options: Any) -> stt.SpeechEvent:
+        # Abstract in the base class; the benchmarks have no recording recognised.
         raise NotImplementedError("streams only")
 
 

@@ -100,7 +100,7 @@ async def _record(upstream: object, path: Path, terms: Terms, host: str, port: i
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows
+        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
             loop.add_signal_handler(sign, stopped.set)
     recorder = Recorder.begin(path, terms, loop.time)
     progress = _Progress(recorder)

@@ -178,7 +178,7 @@ async def _serve(
     )
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows
+        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
             loop.add_signal_handler(number, stopped.set)
     try:
         _say(_hints(dialect, listener.place, folder if context else None))

@@ -307,7 +307,7 @@ class SimulatedTransport(transports._FlowControlMixin):
         return self._tls is None
 
     def write_eof(self) -> None:
-        if self._tls is not None:
+        if self._tls is not None:  # as asyncio's own transport over TLS answers
             raise NotImplementedError("TLS cannot shut one direction only")
         if not self._closing and not self._eof:
             self._eof = True
