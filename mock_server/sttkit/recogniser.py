@@ -120,10 +120,8 @@ class Recogniser:
         """What is said when the client asks for pending finals."""
         active = self._active
         if active is not None and active.over:
-            if (
-                not self._endpointing
-                and self._next.get(active.track, _BEGINNING)[0] <= active.index
-            ):
+            following, _ = self._next.get(active.track, _BEGINNING)
+            if not self._endpointing and following <= active.index:
                 self._expect_pause(active.track, self._tracks[active.track], active.index)
             return self._end_utterance(from_flush=True)
         if active is not None and active.segment:
