@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from sttkit.laws.connections import Connection
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.ledger import (
@@ -134,14 +136,7 @@ def _rest_is_flushed(run: Run, stream: Stream, flush: Record) -> Judgement | Non
     connection = _working(run, stream, order)
     if connection is None or not is_exact(stream, connection):
         return None
-    asked = next(
-        (
-            r
-            for r in connection.of("control")
-            if r.data["what"] == "flush" and run.history.order(r) > order
-        ),
-        None,
-    )
+    asked = _asked_by(run, stream, connection, flush)
     until = asked.at if asked is not None else flush.at + 1.0 + run.history.lag
     if asked is None and min(stream.watch_end, connection.over) < until:
         return None
@@ -156,6 +151,21 @@ def _rest_is_flushed(run: Run, stream: Stream, flush: Record) -> Judgement | Non
             observed = f"{rest * 1000:.0f} ms not there {secs(until - flush.at)} later"
         return broken("all audio pushed before flush()", observed, flush.at)
     return passed()
+
+
+def _asked_by(run: Run, stream: Stream, connection: Connection, flush: Record) -> Record | None:
+    """The flush message that a flush() led to: not one of an earlier call, on its way until now."""
+    order, moment = run.history.order, run.history.order(flush)
+    earlier = [r for r in stream.calls("flush") if order(r) < moment]
+    arrived = [
+        r
+        for c in stream.connections
+        for r in c.of("control")
+        if r.data["what"] == "flush" and order(r) < moment
+    ]
+    under_way = max(0, len(earlier) - len(arrived))
+    asked = (r for r in connection.of("control") if r.data["what"] == "flush" and order(r) > moment)
+    return next(islice(asked, under_way, None), None)
 
 
 def _rest_is_sent(run: Run, stream: Stream) -> Judgement | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from sttkit.laws.connections import Connection
 from sttkit.laws.model import Run
 from sttkit.laws.streams import NEVER, Stream, text_of
+from sttkit.laws.words import words_of
 from sttkit.trace import Record
 
 OUTLIVING_SINCE = (1, 8, 3)
@@ -89,10 +90,12 @@ def surely_resets(run: Run, stream: Stream, index: int) -> bool:
         return False
     if outlived_surely(run, attempt) and run.subject.framework >= OUTLIVING_SINCE:
         return True
-    if not any(r.data.get("event") == "final" for r in attempt.sent):
-        return False  # what is delivered now was said on an earlier one, and read late
+    said = {w for r in attempt.sent if r.data.get("event") == "final" for w in words_of(text_of(r))}
+    # Other words were said on an earlier attempt, and are read late.
     return any(
-        attempt.order < run.history.order(r) and r.at <= failure.at - FINAL_BEFORE_S
+        attempt.order < run.history.order(r)
+        and r.at <= failure.at - FINAL_BEFORE_S
+        and said & set(words_of(text_of(r)))
         for r in stream.finals
     )
 

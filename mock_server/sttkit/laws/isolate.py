@@ -88,6 +88,9 @@ def _works(run: Run, stream: Stream) -> Judgement:
     expected = "a new stream on the same STT transcribes"
     if stream.failures or _is_disturbed(run, stream):
         return unexercised("the new stream's own line failed")
+    held_back = (r for c in stream.connections for r in c.of("withheld"))
+    if any(r.data.get("event") == "final" for r in held_back):
+        return unexercised("the script kept back what the server had to say to the new stream")
     ended = stream.ended_by_itself
     if ended is not None and ended.data["how"] == "raised":
         return broken(expected, f"{(ended.data['error'] or {}).get('type')}", ended.at)

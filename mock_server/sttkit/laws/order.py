@@ -316,9 +316,9 @@ def speech_marks_are_passed_on(run: Run) -> Judgement:
 
 
 def _passes_marks_on(run: Run, stream: Stream) -> Judgement:
-    if not stream.finals:
+    read_by = _read_by(run, stream)
+    if read_by is None:
         return unexercised("no final was delivered")
-    read_by = run.history.order(stream.finals[-1])
     judged = []
     for said, mark in (("speech_started", START), ("speech_ended", END)):
         told = [r for r in stream.sent if r.data.get("event") == said]
@@ -331,6 +331,19 @@ def _passes_marks_on(run: Run, stream: Stream) -> Judgement:
             observed = f"none, though the server said so {count(len(told), 'time')}"
             judged.append(broken(f"a {_name(mark)}", observed, told[0].at))
     return overall(judged, otherwise="the server did not tell when speech begins or ends")
+
+
+def _read_by(run: Run, stream: Stream) -> int | None:
+    """The place of the last final that was said and delivered: all before it was read as well."""
+    if not stream.finals:
+        return None
+    order, last = run.history.order, stream.finals[-1]
+    read = {word for final in stream.finals for word in words_of(text_of(final))}
+    for record in reversed(stream.sent):
+        words = words_of(text_of(record)) if record.data.get("event") == "final" else ()
+        if words and read.issuperset(words) and order(record) < order(last):
+            return order(record)
+    return None
 
 
 def no_empty_finals(run: Run) -> Judgement:

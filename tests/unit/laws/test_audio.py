@@ -160,6 +160,20 @@ def a_flush_without_a_message_leaves_the_rest_in_a_buffer() -> Run:
     return tale.heard(0.0, 1.0).talk(until=3.0, heard=False).run()
 
 
+@cases.passes("AUDIO-2")
+def the_message_of_an_earlier_flush_arrives_behind_a_later_one() -> Run:
+    tale = story().stream().opened().call("flush").talk(until=1.03, heard=False).call("flush")
+    tale.control("flush").later(0.02).heard(0.0, 1.03).control("flush")
+    return tale.talk(until=2.0).run()
+
+
+@cases.fails("AUDIO-2")
+def the_second_flush_of_two_leaves_the_rest_in_a_buffer() -> Run:
+    tale = story().stream().opened().talk(until=0.5).call("flush").control("flush")
+    tale.talk(until=1.03, heard=False).call("flush").heard(0.5, 1.0).control("flush")
+    return tale.talk(until=2.0).run()
+
+
 @cases.skips("AUDIO-2")
 def a_flush_in_mid_air_is_not_judged() -> Run:
     return flushed(1.0).fault("reset").error().run()

@@ -309,6 +309,12 @@ def the_server_told_the_end_behind_the_last_final() -> Run:
     return ended(tale.sent("speech_ended", utterance=0))
 
 
+@cases.passes("ORDER-9")
+def the_stream_is_closed_when_the_last_final_was_read_but_not_what_follows_it() -> Run:
+    tale = heard().begins().interim("hello there").final("hello there").action("aclose")
+    return tale.left().call("aclose").ended().run()
+
+
 @cases.skips("ORDER-9")
 def the_server_tells_of_no_marks() -> Run:
     tale = story().stream().opened().talk(until=1.42).sent("final", "hello there", utterance=0)

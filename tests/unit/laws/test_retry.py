@@ -314,6 +314,15 @@ def a_final_that_the_application_reads_late_is_that_of_the_session_before() -> R
     return second_break(of_this_session=False)
 
 
+@cases.passes("RETRY-3")
+def a_final_read_late_is_no_final_of_a_session_that_said_another() -> Run:
+    tale = story().stream().opened().talk(until=1.4).sent("final", "hello there", utterance=0)
+    tale.fault("close=1001", "after-final").error().talk(until=1.5).opened()
+    tale.final("hello there").talk(until=3.1).fault("reset").sent("final", "how are you")
+    tale.error().talk(until=5.2).opened()
+    return tale.run(options=ConnOptions(3, 2.0, 10.0))
+
+
 @cases.fails("RETRY-3")
 def a_final_of_the_session_that_breaks_makes_the_next_wait_a_first_one() -> Run:
     return second_break(of_this_session=True)
