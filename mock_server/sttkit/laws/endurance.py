@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from sttkit.laws.budget import budget_of, outlived_surely, surely_resets
+from sttkit.laws.connections import Connection
 from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, inapplicable, passed, unexercised
 from sttkit.laws.streams import Stream
@@ -29,7 +30,7 @@ def _survives_closes(run: Run, stream: Stream) -> Judgement:
     closes = [f for f in stream.open_failures if f.routine]
     if not closes:
         return unexercised("no session was closed routinely while input was open")
-    if len(closes) < len(stream.failures):
+    if len(closes) < len(stream.failures) or any(map(_is_upset, stream.connections)):
         return unexercised("the line failed in other ways too")
     ended = stream.ended_by_itself
     if ended is not None and stream.ended_order < stream.input_end_order:
@@ -46,6 +47,13 @@ def _survives_closes(run: Run, stream: Stream) -> Judgement:
     if len(closes) < ROUTINE_CLOSES:
         return unexercised(f"only {count(len(closes), 'routine close')}")
     return passed()
+
+
+def _is_upset(connection: Connection) -> bool:
+    """Whether a session gave its client other reasons to fail than a close."""
+    complained = any(r.data.get("event") == "provider_error" for r in connection.sent)
+    broke_the_protocol = connection.violation is not None or bool(connection.of("injected"))
+    return complained or broke_the_protocol or connection.deaf_fault is not None
 
 
 def reconnects_leave_nothing(run: Run) -> Judgement:

@@ -186,10 +186,12 @@ def _error_messages(run: Run, connection: Connection) -> list[Record]:
     if connection.violation is not None:
         # A client that failed the connection for a violation before reads no more.
         told = [r for r in told if order(r) < order(connection.violation)]
-    # Nor does one that gave it up for the first of them, though others were on their way.
-    gone = connection.client_gone(order(told[0])) if told else None
+    # Nor does one that gave it up for a message before, though others were on their way.
+    upset = [*connection.of("injected"), *told]
+    first = min(upset, key=order, default=None)
+    gone = connection.client_gone(order(first)) if first is not None else None
     until = gone.at - run.history.lag if gone is not None else float("inf")
-    return [r for r in told if r is told[0] or r.at < until]
+    return [r for r in told if r is first or r.at < until]
 
 
 def _is_told(run: Run, stream: Stream, record: Record) -> Judgement:

@@ -56,6 +56,12 @@ def something_else_ends_the_stream() -> Run:
     return closed_routinely(4).opened().later(180).fault("reset").raised().shut().run()
 
 
+@cases.skips("LIVE-8")
+def frames_that_are_none_end_the_stream() -> Run:
+    tale = closed_routinely(1).opened().talk(until=180).fault("rfc=rsv-bits").error()
+    return tale.later(0.1).opened().later(1).fault("rfc=rsv-bits").raised().shut().run()
+
+
 @cases.exempts("LIVE-8")
 def the_plugin_declares_no_retries() -> Run:
     subject = since((1, 8, 9), max_retry=0)

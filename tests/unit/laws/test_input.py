@@ -221,6 +221,13 @@ def the_client_leaves_for_the_first_error_message_and_reads_no_other() -> Run:
     return told(failed_twice().error(message="the recogniser is overloaded").left())
 
 
+@cases.skips("INPUT-3")
+def the_client_leaves_for_a_malformed_message_and_reads_no_other() -> Run:
+    tale = story().first().injected("null-error").later(0.03)
+    tale.sent("provider_error", "…", name="bad_audio").later(0.02)
+    return told(tale.error(message="malformed").left())
+
+
 @cases.fails("INPUT-3")
 def a_client_that_stays_for_the_first_does_not_tell_the_second() -> Run:
     tale = story().first().sent("provider_error", "…", name="overloaded").later(0.05)
