@@ -66,6 +66,8 @@ def direct(client: str, url: str) -> Cost:
 def recorded(client: str, url: str, path: Path, policy: AudioPolicy) -> Cost:
     """The session recorded, from before the cassette is begun until it is whole."""
     messages = audio()
+    for old in (path, blob_path(path)):  # to give its pages back is no part of recording
+        old.unlink(missing_ok=True)
 
     def have() -> None:
         with recording(path, dialect="custom_stt", audio=policy):

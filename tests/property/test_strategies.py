@@ -74,6 +74,12 @@ def test_a_script_has_no_more_faults_than_asked_for_and_lets_the_last_ones_be_la
 
 
 @PROFILE
+@given(scripts(min_faults=2, max_faults=2))
+def test_a_script_has_as_many_faults_as_it_has_to(said):
+    assert len(said.faults) == 2
+
+
+@PROFILE
 @given(scripts(max_faults=2, points=(Point.FLUSH,)))
 def test_who_puts_a_fault_at_a_flush_lets_the_application_flush(said):
     assert bool(said.faults) == said.does("flush") or not said.faults

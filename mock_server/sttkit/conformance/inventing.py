@@ -162,6 +162,7 @@ def client_steps(
 def scripts(
     draw: st.DrawFn,
     *,
+    min_faults: int = 0,
     max_faults: int = 4,
     max_steps: int = 1,
     dialect: str | None = None,
@@ -174,6 +175,7 @@ def scripts(
     """A script of some faults, in an order in which a stream that recovers meets all of them.
 
     Args:
+        min_faults: how many faults at least.
         max_faults, max_steps: how many faults and actions at most.
         dialect: of the script; see `placed_faults`, where ``families``, ``points`` and ``exclude``
             are explained too.
@@ -191,7 +193,9 @@ def scripts(
         )
     one = placed_faults(dialect, families=families, points=points, exclude=exclude)
     spoken = load_dialect(dialect or DEFAULT_DIALECT)
-    faults = tuple(_reachable(draw(st.lists(one, max_size=max_faults)), spoken))
+    drawn = st.lists(one, min_size=min_faults, max_size=max_faults)
+    met = drawn.map(lambda placed: tuple(_reachable(placed, spoken)))
+    faults = draw(met.filter(lambda placed: len(placed) >= min_faults))
     seed = draw(st.integers(0, 9999))
     speech = replace(draw(said if said is not None else speeches()), seed=seed)
     steps = draw(client_steps(max_steps=max_steps, actions=actions, until=speech.core_end))

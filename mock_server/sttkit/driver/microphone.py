@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from livekit import rtc
 
-FRAMES_S = (0.02, 0.05, 0.1)
-"""Frames as applications push them, seconds; a LiveKit room delivers 50 ms."""
-FRAME_S = FRAMES_S[0]
-COARSE_FRAME_S = FRAMES_S[-1]
+FRAME_S = 0.02
+COARSE_FRAME_S = 0.1
 """For hours of it: a fifth of the work."""
+_ROOM_FRAME_S = 0.05
+"""As LiveKit's rooms deliver them, unless they are told otherwise."""
+_FRAMES_S = (FRAME_S, _ROOM_FRAME_S, COARSE_FRAME_S, _ROOM_FRAME_S)
 
 
 def frame_s_of(seed: int) -> float:
-    """Length of the frames of a run; a plugin must not depend on it, so the seed decides."""
-    return FRAMES_S[seed % len(FRAMES_S)]
+    """Seconds of audio in a frame; a plugin must not depend on it, so the seed decides."""
+    return _FRAMES_S[seed % len(_FRAMES_S)]
 
 
 class Microphone:

@@ -42,8 +42,6 @@ class TappedLine:
         self._record: ConnectionRecorder | None = None
         self._requests = Requests()
         self._saw_end = False
-        self.listener: ConnectionRecorder | None = None
-        """Is told what the client says, once that is sent as it is."""
         self.transport: TappedTransport | None = None
 
     def wrap(self, protocol: asyncio.BaseProtocol) -> _Tapped:
@@ -66,8 +64,8 @@ class TappedLine:
         pieces = list(self._requests.receive(data))
         for heard, _ in pieces:
             record.receive("client", heard)
-        if self._requests.is_raw:
-            self.listener = record
+        if self._requests.is_raw and self.transport is not None:
+            self.transport.pass_on_to(record)
         return [sent for _, sent in pieces]
 
     def held_back(self) -> bytes:
@@ -134,13 +132,23 @@ class TappedTransport(asyncio.Transport):
             return
         if type(data) is not bytes:
             data = bytes(data)
-        listener = self._line.listener
-        if listener is None:
-            for piece in self._line.said(data):
-                self._send(piece)
-        else:
-            listener.receive("client", data)
-            self._send(data)
+        for piece in self._line.said(data):
+            self._send(piece)
+
+    def pass_on_to(self, record: ConnectionRecorder) -> None:
+        """What the client says is sent as it is from now on, when ``record`` has heard it."""
+        send, is_closing, receive = self._send, self.is_closing, record.receive
+
+        def write(data: bytes | bytearray | memoryview) -> None:
+            if is_closing():
+                send(data)
+                return
+            if type(data) is not bytes:
+                data = bytes(data)
+            receive("client", data)
+            send(data)
+
+        self.write = write  # type: ignore[method-assign]
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))
