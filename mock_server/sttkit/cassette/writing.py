@@ -18,9 +18,7 @@ kept aside are handed over before the lines that speak of them, and must reach t
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from operator import sub
 from typing import Any, Protocol
 
 from msgspec import UNSET, Raw, UnsetType
@@ -49,17 +47,13 @@ from sttkit.cassette.model import (
     query_of,
 )
 from sttkit.cassette.raw import dialect_of
+from sttkit.cassette.runs import AudioRun
 from sttkit.dialects.model import Dialect
 from sttkit.dialects.model import Message as Payload
 from sttkit.dialects.model import Request as DialectRequest
 from sttkit.errors import UsageError
 from sttkit.events import Audio as HeardAudio
 
-RUN_US = 1_000_000
-"""How long a run of audio may last."""
-RUN_MESSAGES = 100
-RUN_BYTES = 1 << 20
-"""How much audio a run may have that is not written yet."""
 HELD_ENTRIES, HELD_BYTES = 100, 1 << 16
 """How much is handed over at once: no more than processors and searches deal with quickly."""
 
@@ -217,7 +211,7 @@ class InteractionWriter:
         self._writer = writer
         self._audio_is = writer.header.audio
         self._meter = Meter(writer.dialect)
-        self._run: _Run | None = None
+        self._run: AudioRun | None = None
         self._textual_body = True
 
     @property
@@ -278,7 +272,7 @@ class InteractionWriter:
             run = self._run
             if run is None or not run.takes(times[at], is_text=False):
                 self.settle()
-                run = self._run = _Run(times[at], is_text=False)
+                run = self._run = AudioRun(times[at], is_text=False)
             end = at + run.room(times, at, size)
             run.add_all(times[at:end], size, payloads[at:end] if self._audio_is == "kept" else ())
             self._meter.hear_pcm(size * (end - at))
@@ -354,7 +348,7 @@ class InteractionWriter:
     def _audio(self, at_us: int, data: Payload, pcm: bytes, frames: Sequence[int]) -> None:
         run = self._run
         if run is None:
-            run = self._run = _Run(at_us, is_text=isinstance(data, str))
+            run = self._run = AudioRun(at_us, is_text=isinstance(data, str))
         payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         kept = payload if self._audio_is == "kept" else self._instead(data, pcm)
         run.add(at_us, len(payload), kept)
@@ -377,73 +371,6 @@ class InteractionWriter:
         self.settle()
         self._writer.write(
             kind(interaction=self.number, at_us=at_us, audio_us=self._meter.position_us, **fields)
-        )
-
-
-class _Run:
-    """Messages of audio that will be one entry.
-
-    Attributes:
-        frames: of a single message that came in several.
-    """
-
-    def __init__(self, at_us: int, *, is_text: bool) -> None:
-        self.frames: tuple[int, ...] = ()
-        self._is_text = is_text
-        self._until_us = at_us + RUN_US
-        self._times: list[int] = []
-        self._sizes: list[int] = []
-        self._kept: list[bytes] = []
-        self._bytes = 0
-
-    def takes(self, at_us: int, *, is_text: bool) -> bool:
-        """Whether a message belongs to this run."""
-        return (
-            is_text is self._is_text
-            and at_us < self._until_us
-            and self._bytes < RUN_BYTES
-            and len(self._times) < RUN_MESSAGES
-        )
-
-    def room(self, times: Sequence[int], at: int, size: int) -> int:
-        """How many of the messages from ``at`` on, all of ``size`` bytes, belong to this run."""
-        by_time = bisect_left(times, self._until_us, at) - at
-        by_bytes = -(-(RUN_BYTES - self._bytes) // size)
-        return min(by_time, by_bytes, RUN_MESSAGES - len(self._times))
-
-    def add_all(self, times: Sequence[int], size: int, kept: Sequence[bytes]) -> None:
-        """Messages more of one size, and what is kept of them, all or none."""
-        self._times += times
-        self._sizes += [size] * len(times)
-        self._kept += kept
-        self._bytes += size * len(times)
-
-    def add(self, at_us: int, size: int, kept: bytes | None) -> None:
-        """One message more, and what is kept of it."""
-        self._times.append(at_us)
-        self._sizes.append(size)
-        if kept is not None:
-            self._kept.append(kept)
-        self._bytes += size
-
-    @property
-    def kept(self) -> Sequence[bytes] | None:
-        """What is kept of all of them; None if one is left out."""
-        return self._kept if len(self._kept) == len(self._sizes) else None
-
-    def entry(self, number: int, position_us: int, offset: int | UnsetType) -> Audio:
-        """The whole run; ``offset`` is where it is kept, ``position_us`` the position behind it."""
-        times = self._times
-        return Audio(
-            interaction=number,
-            at_us=times[0],
-            audio_us=position_us,
-            opcode="text" if self._is_text else "binary",
-            sizes=tuple(self._sizes),
-            # `or ()`: before Python 3.11 no other empty tuple is left out.
-            gaps_us=tuple(map(sub, times[1:], times)) or (),
-            offset=offset,
-            frames=self.frames,
         )
 
 
