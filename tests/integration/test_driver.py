@@ -78,7 +78,9 @@ def pushed(trace: Trace, stream: str = "main") -> float:
     return float(of(trace, "push", stream)[-1].data["end"])
 
 
-@pytest.mark.parametrize(("seed", "frame_s"), [(0, 0.02), (1, 0.05), (2, 0.1), (3, 0.05), (4, 0.02)])
+@pytest.mark.parametrize(
+    ("seed", "frame_s"), [(0, 0.02), (1, 0.05), (2, 0.1), (3, 0.05), (4, 0.02)]
+)
 def test_the_seed_decides_the_length_of_frames(seed, frame_s):
     assert frame_s_of(seed) == frame_s
 

@@ -54,6 +54,15 @@ def test_a_broken_connection_is_not_settled_by_a_final_of_earlier_audio() -> Non
     assert not watched.settled(1.0 + LIMITS.recovery - 0.1)
 
 
+def test_a_half_open_line_is_watched_for_as_long_as_it_takes_to_notice_one() -> None:
+    half_open = faults.half_open(at="mid-utterance")
+    watched = settling(half_open)
+    watched.hear(fault(half_open, 1.0), 1.0)
+    assert not watched.settled(1.0 + LIMITS.half_open - 0.1)
+    assert watched.settled(1.0 + LIMITS.half_open)
+    assert watched.out_of_patience
+
+
 def test_a_final_of_later_audio_settles_it_once_its_utterance_is_closed() -> None:
     watched = settling(RESET)
     watched.hear(fault(RESET, 1.0), 1.0)

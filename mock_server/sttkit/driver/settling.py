@@ -34,7 +34,7 @@ class Settling:
     Args:
         speech: what the stream says; its words tell a final's place in the pushed audio.
         placements: faults as the server plays them, in order.
-        limits: ``recovery`` is the patience after a fault.
+        limits: how patient to be after a fault.
         stream: name of the stream.
         waits: whether to give faults that have not happened yet the audio they need.
     """
@@ -50,6 +50,7 @@ class Settling:
     ) -> None:
         self._starts = {_plain(word.text): word.start for word in speech.words()}
         self._unfired = list(placements)
+        self._limits = limits
         self._patience = limits.recovery
         self._stream = stream
         self._waits = waits
@@ -68,15 +69,15 @@ class Settling:
         if record.stream not in (None, self._stream):
             return
         if record.kind == "fault" and self._fires(record.data):
-            if _leaves_a_doubt(str(record.data["id"])):
-                self._doubt(record.at, position)
+            fault = str(record.data["id"])
+            if _leaves_a_doubt(fault):
+                self._doubt(record.at, position, self._limits.after(fault))
             self._quiet_since = record.at
         elif record.kind == "action" and record.data["action"] == "pause":
             if record.data["value"] >= LONG_PAUSE_S:
-                self._doubt(record.at, position)
-                self._patient_until = record.at + record.data["value"] + self._patience
+                self._doubt(record.at, position, record.data["value"] + self._patience)
         elif record.kind == "close-sent" and self._limited:
-            self._doubt(record.at, position)
+            self._doubt(record.at, position, self._patience)
         elif record.kind == "error" and self._broken is not None and not self._reported:
             # A stream that says it will try again gets as much time once more.
             self._reported = True
@@ -94,10 +95,10 @@ class Settling:
         """Whether the application gave up waiting for a later final."""
         return self._given_up
 
-    def _doubt(self, at: float, position: float) -> None:
+    def _doubt(self, at: float, position: float, patience: float) -> None:
         """From now on only a later final tells that the stream still hears."""
         self._broken = (at, position)
-        self._patient_until = max(self._patient_until, at + self._patience)
+        self._patient_until = max(self._patient_until, at + patience)
         self._later_final, self._closed, self._reported = None, False, False
 
     def settled(self, now: float) -> bool:

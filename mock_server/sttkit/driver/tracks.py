@@ -43,10 +43,12 @@ def tracks_of(script: Script, limits: Limits) -> dict[str, Speech]:
 def _tracks_of(script: Script, limits: Limits) -> dict[str, Speech]:
     # Both sides of a run ask, and the driver more than once.
     kinds = [placed.fault.kind for placed in script.placements()]
-    blows = sum(kind.breaks or kind.deaf for kind in kinds)
-    blows += any(kind.id == "session-limit" for kind in kinds)
-    blows += sum(step.do == "pause" and step.value >= LONG_PAUSE_S for step in script.client)
-    encore = min(_MAX_ENCORE_S, blows * limits.recovery + _SPARE_S)
+    blows = [kind.id for kind in kinds if kind.breaks or kind.deaf]
+    blows += ["session-limit"] * any(kind.id == "session-limit" for kind in kinds)
+    blows += [
+        step.do for step in script.client if step.do == "pause" and step.value >= LONG_PAUSE_S
+    ]
+    encore = min(_MAX_ENCORE_S, sum(map(limits.after, blows)) + _SPARE_S)
     encore += script.lasting("burst")
     encore += script.lasting("long-call") / CALL_RHYTHM_S * _UTTERANCE_S
     others = [

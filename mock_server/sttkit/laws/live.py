@@ -34,7 +34,7 @@ def recovers(run: Run) -> Judgement:
 
 def _recovers(run: Run, stream: Stream, failure: Failure) -> Judgement:
     history, limits = run.history, run.limits
-    limit = limits.half_open if failure.id == "half-open" else limits.recovery
+    limit = limits.after(failure.id)
     expected = f"later audio transcribed, or an unrecoverable error, within {secs(limit)}"
     deadline = failure.at + limit
     for error in stream.errors:

@@ -69,6 +69,10 @@ class Limits:
     storm_window: float = 1.0
     usage: float = 1.0
 
+    def after(self, fault: str) -> float:
+        """How long a stream is watched after a fault with this id."""
+        return self.half_open if fault == "half-open" else self.recovery
+
     @staticmethod
     def loopback() -> Limits:
         """Limits of the loopback world."""

@@ -31,13 +31,15 @@ def _is_noticed(run: Run, stream: Stream, failure: Failure) -> Judgement:
     limit = run.limits.half_open
     connection = next(c for c in stream.connections if c.number == failure.conn)
     sign = stream.notice_of(connection, failure.order)
-    if sign is not None and sign.at - failure.at <= limit:
+    # What comes when the application has ended its audio may be no more than the answer to that.
+    unasked = sign is not None and run.history.order(sign) < stream.input_end_order
+    if sign is not None and unasked and sign.at - failure.at <= limit:
         return passed()
     watched = stream.watch_end - failure.at
     if watched < limit - WATCH_SLACK_S:
         return _too_short(stream, watched, limit, "the line went half-open")
-    late = f"after {secs(sign.at - failure.at)}" if sign is not None else f"not in {secs(watched)}"
-    observed = late + where_it_waits(run, failure.at)
+    late = f"after {secs(sign.at - failure.at)}" if sign is not None and unasked else None
+    observed = (late or f"not in {secs(watched)}") + where_it_waits(run, failure.at)
     return broken(f"the half-open line is noticed within {secs(limit)}", observed, failure.at)
 
 

@@ -30,6 +30,11 @@ def a_heartbeat_notices_the_half_open_line() -> Run:
 
 
 @cases.passes("LIVE-2")
+def the_stream_gives_up_the_half_open_line() -> Run:
+    return half_open().talk(until=45.0).raised().shut().run(**WATCHED)
+
+
+@cases.passes("LIVE-2")
 def the_client_hangs_up_on_the_half_open_line() -> Run:
     return half_open().talk(until=45.0).left("abort").talk(until=61.0).run(**WATCHED)
 
@@ -42,6 +47,11 @@ def nothing_notices_the_half_open_line() -> Run:
 @cases.fails("LIVE-2")
 def it_is_noticed_too_late() -> Run:
     return half_open().talk(until=65.0).error().talk(until=66.0).run(**WATCHED)
+
+
+@cases.doubts("LIVE-2")
+def the_stream_is_over_because_its_audio_was_ended() -> Run:
+    return half_open().talk(until=15.0).call("end_input").later(0.1).ended().shut().run(**WATCHED)
 
 
 @cases.skips("LIVE-2")
