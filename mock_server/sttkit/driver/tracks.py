@@ -63,7 +63,7 @@ def _tracks_of(script: Script, limits: Limits) -> dict[str, Speech]:
     pieces = _cut(whole, script.speech.duration, encore, len(others))
     tracks = {MAIN: pieces[0]}
     for number, (name, piece) in enumerate(zip(others, pieces[1:], strict=True), start=1):
-        tracks[name] = _retold(piece, _CORE_UTTERANCES[name], script.seed + number)
+        tracks[name] = _retold(piece, _CORE_UTTERANCES[name], script.speech.seed + number)
     return tracks
 
 
@@ -96,6 +96,5 @@ def _retold(piece: Speech, core: int, seed: int) -> Speech:
         utterances,
         utterances[-1].end + PAUSE_S,
         core=min(core, len(utterances)),
-        # Another seed than any script is likely to have next to this one: other noise, other audio.
-        seed=seed + 7919,
+        seed=seed,
     )
