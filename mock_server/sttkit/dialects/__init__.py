@@ -38,7 +38,13 @@ def load_dialect(name: str, *, where: str | None = None) -> Dialect:
         return dialect
     entry = _entry_points().get(name)
     if entry is None and ":" not in name and not name.endswith(".py"):
-        raise unknown_name("dialect", name, dialect_names(), where=where)
+        unknown = unknown_name("dialect", name, dialect_names(), where=where)
+        raise UsageError(
+            unknown.problem,
+            where=where,
+            expected=unknown.expected and f"{unknown.expected}; or path/file.py:NAME",
+            hint=unknown.hint or f"to begin one: sttkit dialects new {name}",
+        )
     spec = entry.value if entry is not None else name
     where = where or f"dialect {name}"
     loaded = load_object(
@@ -53,6 +59,15 @@ def load_dialect(name: str, *, where: str | None = None) -> Dialect:
         raise UsageError(f"{spec!r}: {flaw}", where=where, hint="see docs/dialects.md")
     assert isinstance(loaded, Dialect)
     return loaded
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two spellings, a name and a path say, are of the same dialect.
+
+    Raises:
+        UsageError: see `load_dialect`.
+    """
+    return one == other or load_dialect(one).name == load_dialect(other).name
 
 
 @cache

@@ -51,7 +51,11 @@ def load_script(path: Path) -> Script:
             raise ScriptError("too large", where=str(path), expected=f"at most {MAX_BYTES} bytes")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ScriptError("no such script file", where=str(path)) from None
+        raise ScriptError(
+            "no such script file",
+            where=str(path),
+            expected="a YAML file, a cassette NAME.jsonl, or a case id: reset@mid-utterance.2",
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ScriptError(f"cannot be read ({error})", where=str(path)) from None
     return parse_script(text, name=str(path), base=path.parent)
