@@ -247,7 +247,9 @@ def test_where_not_even_the_healthy_case_comes_through_the_dialect_is_asked_abou
 
     def told(case_id):
         cases = (CaseResult(case_id, said, "sttkit check x", 1.5),)
-        made = replace(SOUND, cases=cases, findings=findings_of(cases, {"AUDIO-1": "All of it"}, {}))
+        made = replace(
+            SOUND, cases=cases, findings=findings_of(cases, {"AUDIO-1": "All of it"}, {})
+        )
         return words(report(made))
 
     doubt = "is it custom_stt that the plugin speaks"
