@@ -34,7 +34,7 @@ ENGINE := $(VENV)/.ready-engine-$(PYTHON_VERSION)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: $(READY) ## judge three plugins: the reference plugin, one that retries by itself, Deepgram's
+demo: $(READY) ## judge three plugins: the reference plugin, one without LiveKit's base class, Deepgram's
 	$(BIN)/sttkit check custom_stt self_managed deepgram --tier smoke --speech examples/hello.yaml \
 		--advisory self_managed,deepgram
 
@@ -110,7 +110,7 @@ $(READY): pyproject.toml constraints.txt mock_server/sttkit/_version.py
 	@echo 'Setting up $(VENV) with Python $(PYTHON_VERSION)$(if $(UV), and uv): takes a minute'
 	@if ! $(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PYTHON_VERSION)")' 2>/dev/null; then \
 		if [ -f '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi; \
-		$(if $(UV),$(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" '$(VENV)',$(PYTHON) -m venv '$(VENV)'); \
+		$(if $(UV),$(UV) venv --quiet --seed --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" '$(VENV)',$(PYTHON) -m venv '$(VENV)'); \
 	fi
 ifneq ($(UV),)
 	@$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[dev]'

@@ -75,7 +75,11 @@ def _import(name: str, where: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise UsageError(f"there is no module {error.name!r}", where=where) from None
+            raise UsageError(
+                f"there is no module {error.name!r}",
+                where=where,
+                hint="install it in this environment, or name a file: path/file.py:NAME",
+            ) from None
         raise
 
 

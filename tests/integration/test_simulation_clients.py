@@ -230,7 +230,7 @@ def test_clients_report_what_goes_wrong_while_connecting() -> None:
             host.answers = lambda: Answer.NEVER
             await attempt("never answers")
             host.answers = lambda: Answer.ACCEPT
-            host.trusted = lambda: False
+            host.trusted = lambda client: False
             await attempt("is not trusted")
         return seen
 

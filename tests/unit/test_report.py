@@ -239,3 +239,19 @@ def test_junit_is_xml_whatever_a_plugin_says():
 def test_a_broken_must_is_a_failure_and_a_broken_should_a_warning():
     assert as_reported("must", DEAF).verdict is Verdict.FAIL
     assert as_reported("should", DEAF).verdict is Verdict.WARN
+
+
+def test_where_not_even_the_healthy_case_comes_through_the_dialect_is_asked_about():
+    nothing = broken("exactly the audio pushed", "none of 4.18 s")
+    said = (LawVerdict("AUDIO-1", "must", nothing, "plugin"),)
+
+    def told(case_id):
+        cases = (CaseResult(case_id, said, "sttkit check x", 1.5),)
+        made = replace(
+            SOUND, cases=cases, findings=findings_of(cases, {"AUDIO-1": "All of it"}, {})
+        )
+        return words(report(made))
+
+    doubt = "is it custom_stt that the plugin speaks"
+    assert doubt in told("none@idle")
+    assert doubt not in told("reset@idle")

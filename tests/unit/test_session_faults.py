@@ -439,7 +439,7 @@ OBSERVERS: dict[str, Callable[[Stage, Caller], None]] = {
 }
 ELSEWHERE = {
     "none": "test_session",
-    "certificate": "needs a line with TLS",
+    "certificate": "test_certificate",
     "rfc": "test_session: one test per violation",
     "batch-http": "test_server_http",
     "batch-slow": "test_server_http",

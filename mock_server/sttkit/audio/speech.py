@@ -111,6 +111,14 @@ def speech(*said: str, pause: float = PAUSE_S, seed: int = 0) -> Speech:
 
     >>> speech("hello there", "how are you").utterances[1].text
     'how are you'
+
+    Args:
+        said: the texts.
+        pause: between two of them, seconds.
+        seed: of the voice.
+
+    Raises:
+        ScriptError: a text without words, or a pause that is none.
     """
     items: list[Mapping[str, object]] = []
     for number, text in enumerate(said):
@@ -203,7 +211,13 @@ def to_items(speech: Speech) -> list[Mapping[str, object]]:
 
 
 def silence(seconds: float, *, seed: int = 0) -> Speech:
-    """A muted caller: line noise and no words."""
+    """A muted caller: so many seconds of line noise, and no words.
+
+    Raises:
+        ScriptError: less than nothing, or more than two hours.
+    """
+    if not 0 <= seconds <= MAX_SPEECH_S:
+        raise ScriptError(f"{seconds!r} s of silence", expected=f"0 to {MAX_SPEECH_S:g}")
     return Speech((), seconds, core=0, seed=seed)
 
 

@@ -54,7 +54,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     version: int = msgspec.field(name="sttkit-cassette")
-    dialect: str | None = None
+    dialect: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     sample_rate: Annotated[int, Meta(ge=1000, le=768_000)] = 16000
     audio: Literal["kept", "dropped", "replaced"] = "kept"
     transcript: Literal["kept", "pseudonyms"] = "kept"

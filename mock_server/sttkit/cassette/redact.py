@@ -50,6 +50,8 @@ _SECRET_NAME = re.compile(
 _NOT_SECRET = frozenset({"max_tokens", "total_tokens", "idempotency-key", "sec-websocket-key"})
 """Names that look like those of secrets, and are none."""
 
+_NAME_IT = "name the field it is in, so that its value is removed: --redact NAME"
+
 KEY_FORMATS: Mapping[str, str] = {
     "an OpenAI key": r"\bsk-[A-Za-z0-9_-]{16,}",
     "an Anthropic key": r"\bsk-ant-[A-Za-z0-9_-]{16,}",
@@ -191,13 +193,14 @@ class Redactor:
             raise UsageError(
                 "a secret would be written: a value of the environment, or one that was named",
                 expected="a recording without secrets",
-                hint="name the field it is in, so that its value is removed: --redact NAME",
+                hint=_NAME_IT,
             )
         found = _KEYS_IN_LINE.search(line) if is_likely and _may_hold_key(line) else None
         if found is not None:
             raise UsageError(
                 f"a secret would be written: it looks like {_format_of(found.group().decode())}",
                 expected="a recording without secrets",
+                hint=_NAME_IT,
             )
 
     # --- texts ----------------------------------------------------------------------------

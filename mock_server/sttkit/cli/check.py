@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sttkit.cli.console import Commands, add_several, bounded, make_console, writable
+from sttkit.cli.console import DIALECT_HELP, Commands, add_several, bounded, make_console, writable
 
 if TYPE_CHECKING:
     from sttkit.conformance.check import Progress
@@ -95,7 +95,7 @@ def add_to(commands: Commands) -> None:
         "sockets, where a case mostly waits, 4 per core and at most 16). Those of plugins that "
         "cannot be simulated are played beside the others",
     )
-    how.add_argument("--dialect", metavar="D", help="the wire protocol that all targets speak")
+    how.add_argument("--dialect", metavar="D", help=DIALECT_HELP)
     said = parser.add_argument_group("what to say")
     add_several(said, "--law", "ID", "report and judge by these laws only")
     add_several(

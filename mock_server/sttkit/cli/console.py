@@ -56,6 +56,11 @@ def several(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+DIALECT_HELP = (
+    "the wire protocol: a name, or path/file.py:NAME (default: what the target says, or custom_stt)"
+)
+
+
 def add_several(parser: argparse._ActionsContainer, name: str, metavar: str, help: str) -> None:
     """An option that may be given several times, and several values separated by commas."""
     parser.add_argument(

@@ -34,12 +34,17 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List the dialects."""
     from sttkit.dialects import dialect_names, load_dialect
+    from sttkit.errors import SttkitError
 
-    loaded = [load_dialect(name) for name in dialect_names()]
-    print_rows(
-        [(dialect.name, dialect.host or "-", dialect.source) for dialect in loaded],
-        ("dialect", "in production at", "source"),
-    )
+    rows = []
+    for name in dialect_names():
+        try:
+            dialect = load_dialect(name)
+        except SttkitError as error:  # somebody else's entry point
+            rows.append((name, "-", f"cannot be loaded: {error}"))
+        else:
+            rows.append((dialect.name, dialect.host or "-", dialect.source))
+    print_rows(rows, ("dialect", "in production at", "source"))
     return 0
 
 
@@ -68,5 +73,5 @@ def begin(arguments: argparse.Namespace) -> int:
     source, test = files
     print(f"wrote {source} and {test}; next:")
     print(f"  pytest {test}")
-    print(f"  sttkit check MODULE:FACTORY --dialect {source}:DIALECT --case none@idle")
+    print(f"  sttkit check {source}:build --case none@idle")
     return 0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from sttkit.cli.console import Commands, chosen, print_facts, print_rows
+
+if TYPE_CHECKING:
+    from sttkit.faults.catalogue import Parameter
 
 
 def add_to(commands: Commands) -> None:
@@ -15,12 +19,12 @@ def add_to(commands: Commands) -> None:
         description="Faults for scripts and case ids: fault[=param]@point[.n][+action[=param]]*",
         allow_abbrev=False,
     )
-    parser.add_argument("id", nargs="?", metavar="ID", help="one fault in full, such as close")
+    parser.add_argument("id", nargs="?", metavar="ID", help="one fault, or action, in full")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List faults, points and actions, or tell one fault in full."""
+    """List faults, points and actions, or tell one of them in full."""
     from sttkit.faults import CATALOGUE, POINTS, FaultKind, kind_of
     from sttkit.scripting.model import ACTION_PARAMETERS, ACTIONS
 
@@ -38,16 +42,38 @@ def run(arguments: argparse.Namespace) -> int:
         actions = [(name + parameters.get(name, ""), text) for name, text in ACTIONS.items()]
         print_rows(actions, ("action", "what the application does"))
         return 0
-    kind = kind_of(chosen("fault", arguments.id, [kind.id for kind in CATALOGUE]))
+    known = [*(kind.id for kind in CATALOGUE), *ACTIONS]
+    name = chosen("fault or action", arguments.id, known)
+    if name in ACTIONS:
+        _print_action(name, ACTIONS[name], ACTION_PARAMETERS.get(name))
+        return 0
+    kind = kind_of(name)
     facts = [
         ("the client sees", kind.observes),
         ("in the wild", kind.in_the_wild),
         ("points", ", ".join(point.value for point in kind.points)),
     ]
     if kind.parameter is not None:
-        values = ", ".join(map(str, kind.parameter.choices)) or "as the dialect names them"
-        facts.append(("parameter", f"{kind.parameter.name} ({kind.parameter.kind}): {values}"))
+        facts.append(("parameter", _said_of(kind.parameter)))
     example = f"{kind.id}@{kind.points[0].value}"
     facts.append(("try", f"sttkit run '{example}' TARGET"))
     print_facts(spelled(kind), facts)
     return 0
+
+
+def _print_action(name: str, does: str, parameter: Parameter | None) -> None:
+    facts = [("the application", does)]
+    if parameter is not None:
+        facts.append(("parameter", _said_of(parameter)))
+    facts.append(("try", f"sttkit run 'none@mid-utterance.2+{name}' TARGET"))
+    print_facts(f"{name}=<{parameter.name}>" if parameter else name, facts)
+
+
+def _said_of(parameter: Parameter) -> str:
+    """What may be given for a parameter, and what is taken without."""
+    values = ", ".join(map(str, parameter.choices))
+    if parameter.kind == "name":
+        return f"{parameter.name}: {values or 'as the dialect names them'}"
+    planned = f"; planned: {values}" if values else ""
+    limits = f"{parameter.least} to {parameter.most}"
+    return f"{parameter.name}, {limits} (default {parameter.default}{planned})"

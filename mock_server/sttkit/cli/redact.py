@@ -40,7 +40,7 @@ def add_to(commands: Commands) -> None:
         "--personal", action="store_true", help="also remove e-mail addresses and phone numbers"
     )
     add_several(
-        parser, "--name", "NAME", "headers, query keys and JSON fields whose values are removed"
+        parser, "--redact", "NAME", "headers, query keys and JSON fields whose values are removed"
     )
     parser.set_defaults(run=run)
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("the name of the cassette", where=str(output), expected="NAME.jsonl")
     redactor = replace(
         environment_redactor(),
-        names=frozenset(name.lower() for name in arguments.name),
+        names=frozenset(name.lower() for name in arguments.redact),
         personal=arguments.personal,
         pseudonyms=Pseudonyms() if arguments.transcript == "pseudonyms" else None,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttkit.cli.cassettes import complaints, load, shown
-from sttkit.cli.console import Commands, bounded, has_color, make_console, width_of
+from sttkit.cli.console import DIALECT_HELP, Commands, bounded, has_color, make_console, width_of
 from sttkit.cli.replay import add_playing, playing_of
 from sttkit.errors import UsageError
 
@@ -36,7 +36,7 @@ def add_to(commands: Commands) -> None:
         help="a YAML file, a case id, the YAML itself on one line, or a cassette NAME.jsonl",
     )
     parser.add_argument("target", metavar="TARGET", help="as for sttkit check")
-    parser.add_argument("--dialect", metavar="D", help="the wire protocol that the target speaks")
+    parser.add_argument("--dialect", metavar="D", help=DIALECT_HELP)
     parser.add_argument(
         "--seed",
         type=bounded(0, 2**63 - 1),
@@ -64,11 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
     script, tape = _played(arguments)
     from sttkit.conformance.casework import play_in, survey, target_of, world_for
     from sttkit.conformance.timeline import timeline
+    from sttkit.dialects import is_same
 
     # Building it once imports the plugin, which is not to be mistaken for a blocked loop.
     survey(arguments.target, arguments.dialect)
     target = target_of(arguments.target, arguments.dialect)
-    if script.dialect not in (None, target.dialect):
+    if script.dialect is not None and not is_same(script.dialect, target.dialect):
         raise UsageError(
             f"the script is for {script.dialect}, and {target.name} speaks {target.dialect}",
             hint=f"if it does speak {script.dialect}: --dialect {script.dialect}",

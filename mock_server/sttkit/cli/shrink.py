@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sttkit.cli.console import Commands, add_several, bounded, writable
+from sttkit.cli.console import DIALECT_HELP, Commands, add_several, bounded, writable
 from sttkit.cli.run import script_of_argument
 from sttkit.errors import UsageError
 
@@ -32,7 +32,7 @@ def add_to(commands: Commands) -> None:
     add_several(
         parser, "--law", "ID", "it must go on breaking one of these (default: the musts it breaks)"
     )
-    parser.add_argument("--dialect", metavar="D", help="the wire protocol that the target speaks")
+    parser.add_argument("--dialect", metavar="D", help=DIALECT_HELP)
     parser.add_argument(
         "--seed",
         type=bounded(0, 2**63 - 1),

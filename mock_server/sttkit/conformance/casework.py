@@ -23,6 +23,7 @@ from sttkit.conformance.result import Owner
 from sttkit.conformance.twice import pack
 from sttkit.deck.files import load_cassette
 from sttkit.deck.staging import is_cassette, staged
+from sttkit.dialects import load_dialect
 from sttkit.errors import SttkitError, UsageError
 from sttkit.faults import Point
 from sttkit.laws.model import ConnOptions
@@ -231,11 +232,12 @@ def tape_of(path: str | None, target: Target, script: Script) -> Tape | None:
     if any(placed.point is Point.BATCH for placed in script.faults):
         return None  # recognize() is another conversation than the one that was recorded
     tape = staged(load_cassette(Path(path)), faults=script.faults, attempts="continue").tape
-    if tape.dialect.name != target.dialect:
+    spoken = load_dialect(target.dialect).name
+    if tape.dialect.name != spoken:
         raise UsageError(
-            f"{path} was recorded from {tape.dialect.name}, and {target.name} speaks "
-            f"{target.dialect}",
+            f"{path} was recorded from {tape.dialect.name}, and {target.name} speaks {spoken}",
             where="--speech",
+            hint=f"if it does speak {tape.dialect.name}: --dialect {tape.dialect.name}",
         )
     return tape
 

@@ -15,6 +15,7 @@ from sttkit.conformance.casework import DEFAULT_WORLD, PROBE, play_in, survey_of
 from sttkit.conformance.options import chosen_laws
 from sttkit.conformance.plan import World
 from sttkit.conformance.reproduce import reproducer_of
+from sttkit.dialects import is_same
 from sttkit.errors import SttkitError, UsageError
 from sttkit.laws.model import Judgement, Law, Run, Verdict
 from sttkit.scripting.model import Script
@@ -86,9 +87,10 @@ def broken_by(
         UsageError: the script is for another dialect, or an event loop is running already.
         TargetError: the plugin cannot be built.
     """
-    if script.dialect not in (None, target.dialect):
+    if script.dialect is not None and not is_same(script.dialect, target.dialect):
         raise UsageError(
-            f"the script is for {script.dialect}, and {target.name} speaks {target.dialect}"
+            f"the script is for {script.dialect}, and {target.name} speaks {target.dialect}",
+            hint="say of the factory which one it is: build.dialect = …",
         )
     if _loop_runs():
         raise UsageError(

@@ -51,6 +51,7 @@ DEFAULT_DIALECT = "custom_stt"
 DEFAULT_SPEECH_S = 3.0
 
 _NEEDS_TLS = frozenset({"certificate"})
+"""Not over loopback, nor where a dialect is reached without TLS: searched scripts do without."""
 _FINAL_STATUSES = frozenset({400, 401, 403, 404})
 _RECURRING = frozenset({Point.MID_UTTERANCE, Point.BACKOFF})
 """Points that any stream gets to twice in a row."""

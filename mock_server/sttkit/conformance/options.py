@@ -14,7 +14,7 @@ from sttkit.errors import SttkitError, UsageError, unknown_name
 from sttkit.faults import Point, kind_of
 from sttkit.laws.model import Law
 from sttkit.scripting.cases import parse_case
-from sttkit.targets import is_installed, load_target, target_names
+from sttkit.targets import is_installed, load_target, target_names, unknown_target
 
 _WAITING_PER_CORE = 4
 _MOST_WAITING = 16
@@ -124,7 +124,7 @@ def validate(options: CheckOptions) -> None:
     """
     for spec in options.targets:
         if ":" not in spec and not spec.endswith(".py") and spec not in target_names():
-            raise unknown_name("target", spec, target_names())
+            raise unknown_target(spec)
     for spec in options.advisory:
         if spec not in options.targets:
             raise unknown_name("target", spec, options.targets, where="--advisory")

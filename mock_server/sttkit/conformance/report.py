@@ -24,6 +24,7 @@ from sttkit.conformance.result import (
     TargetResult,
     as_reported,
 )
+from sttkit.conformance.subject import HEALTHY
 from sttkit.conformance.twice import Difference
 from sttkit.conformance.wording import printable
 from sttkit.laws.model import Judgement, Law, Verdict
@@ -44,6 +45,8 @@ _STYLES = {
     Verdict.NOT_EXERCISED: "dim",
     Verdict.NOT_APPLICABLE: "dim",
 }
+_NOTHING_ARRIVES = frozenset({"AUDIO-1", "CLOSE-7", "ORDER-3", "RETRY-6"})
+"""What a plugin breaks on a healthy line that its messages, or its audio, do not get through."""
 _MOST_CASES = 6
 _MOST_SILENT = 20
 _ROOMY = 100
@@ -83,6 +86,11 @@ def _print_target(target: TargetResult, console: Console, *, brief: bool) -> Non
         return
     for finding in target.findings:
         _print_finding(finding, console)
+    if any(HEALTHY in f.cases and f.fails and f.law in _NOTHING_ARRIVES for f in target.findings):
+        doubt = f"is it {target.dialect} that the plugin speaks, and at this sample rate?"
+        console.print()
+        console.print(Text(f"Not even {HEALTHY} comes through: {doubt}", style="yellow"))
+        console.print(Text(f"  see       sttkit run {HEALTHY} {target.name}"), soft_wrap=True)
     if not brief:
         _print_verdicts(target, console)
     _print_unplayed(target, console)

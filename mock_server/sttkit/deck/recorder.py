@@ -23,6 +23,7 @@ from sttkit.cassette.redacting import AudioPolicy
 from sttkit.cassette.tap import Tap, Transport
 from sttkit.deck.files import Recording
 from sttkit.deck.staging import environment_redactor
+from sttkit.dialects import name_in_files
 from sttkit.errors import SttkitError, UsageError
 
 FLUSH_S = 1.0
@@ -60,7 +61,7 @@ class Terms:
         """The first line of the cassette."""
         return Header(
             version=VERSION,
-            dialect=self.dialect,
+            dialect=self.dialect and name_in_files(self.dialect),
             audio={"keep": "kept", "drop": "dropped", "replace": "replaced"}[self.audio],  # type: ignore[arg-type]
             truth=self.truth,
             note=self.note,

@@ -21,6 +21,10 @@ _NOT_DIALECTS = frozenset(
 )
 
 
+_BY_PLACE: dict[str, Dialect] = {}
+"""What was loaded by its place, by name: files name dialects, and may not say where they are."""
+
+
 def dialect_names() -> tuple[str, ...]:
     """Names of all dialects: built in, then those of installed packages."""
     return (*_built_in(), *sorted(_entry_points()))
@@ -37,8 +41,16 @@ def load_dialect(name: str, *, where: str | None = None) -> Dialect:
         assert isinstance(dialect, Dialect)
         return dialect
     entry = _entry_points().get(name)
-    if entry is None and ":" not in name and not name.endswith(".py"):
-        raise unknown_name("dialect", name, dialect_names(), where=where)
+    if entry is None and not is_place(name):
+        if name in _BY_PLACE:
+            return _BY_PLACE[name]
+        unknown = unknown_name("dialect", name, dialect_names(), where=where)
+        raise UsageError(
+            unknown.problem,
+            where=where,
+            expected=unknown.expected and f"{unknown.expected}; or path/file.py:NAME",
+            hint=unknown.hint or f"to begin one: sttkit dialects new {name}",
+        )
     spec = entry.value if entry is not None else name
     where = where or f"dialect {name}"
     loaded = load_object(
@@ -52,7 +64,32 @@ def load_dialect(name: str, *, where: str | None = None) -> Dialect:
     if flaw is not None:
         raise UsageError(f"{spec!r}: {flaw}", where=where, hint="see docs/dialects.md")
     assert isinstance(loaded, Dialect)
+    if entry is None:
+        _BY_PLACE[loaded.name] = loaded
     return loaded
+
+
+def is_place(spec: str) -> bool:
+    """Whether ``spec`` says where a dialect is, which only a person may: loading it runs code."""
+    return ":" in spec or spec.endswith(".py")
+
+
+def name_in_files(spec: str) -> str:
+    """How a file names the dialect that is at a place, or has this name.
+
+    Raises:
+        UsageError: see `load_dialect`.
+    """
+    return load_dialect(spec).name if is_place(spec) else spec
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two spellings, a name and a path say, are of the same dialect.
+
+    Raises:
+        UsageError: see `load_dialect`.
+    """
+    return one == other or load_dialect(one).name == load_dialect(other).name
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A dialect to begin with, and its test: what ``sttkit dialects new`` writes.
+"""A dialect to begin with, a factory, and a test: what ``sttkit dialects new`` writes.
 
 It speaks a plain JSON protocol, the one of the reference plugin, so that there is something to
 check from the first minute on; table by table it becomes the provider's.
@@ -73,6 +73,18 @@ DIALECT = from_tables(
     },
     facts=Facts(greeting="on-config", greeting_required=True),
 )
+
+
+def build(context):
+    """The plugin under test, told to go to the fake server. TODO: the provider's own plugin."""
+    from livekit.plugins.custom_stt import STT
+
+    return STT(
+        api_url=context.place.http, api_key=context.api_key, http_session=context.http_session
+    )
+
+
+build.dialect = f"{__file__}:DIALECT"
 ''')
 
 _TEST = Template('''\
@@ -91,7 +103,8 @@ def test_no_part_of_it_is_missing_or_wrong():
 
 def test_it_lets_in_who_has_a_key():
     path = DIALECT.example
-    assert isinstance(DIALECT.open(Request("GET", path, {}, {DIALECT.key: "k"})), Opening)
+    key = {DIALECT.key.lower(): "k"}
+    assert isinstance(DIALECT.open(Request("GET", path, {}, key)), Opening)
     assert isinstance(DIALECT.open(Request("GET", path)), Refusal)
 
 

@@ -246,7 +246,8 @@ def _open(door: Door, request: Request, rate: str, default_rate: int | None) -> 
         for key, values in request.query.items():
             config[key] = values[0] if len(values) == 1 else list(values)
     else:
-        config |= {key: request.headers[key] for key in door.settings if key in request.headers}
+        headers = request.headers
+        config |= {key: headers[key.lower()] for key in door.settings if key.lower() in headers}
     for key, served in door.only.items():
         if config.get(key, served[0]) not in served:
             return Refusal(400, f"{key} {config[key]!r} is not served here")
@@ -257,7 +258,7 @@ def _open(door: Door, request: Request, rate: str, default_rate: int | None) -> 
 
 
 def _key(where: str, request: Request) -> str | None:
-    return request.first(where[1:]) if where[0] == "?" else request.headers.get(where)
+    return request.first(where[1:]) if where[0] == "?" else request.headers.get(where.lower())
 
 
 def _read(ears: Ears, message: Message, view: View) -> ClientEvent:

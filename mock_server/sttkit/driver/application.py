@@ -150,6 +150,7 @@ class Application:
                     f"stream() raised {facts['type']}: {facts['message']}",
                     where=bench.target.name,
                     expected="a stream",
+                    hint=f"to see where: sttkit run none@idle {bench.target.name}",
                 ) from None
             bench.trace.note(
                 "client", "call", None, self.name, name="stream", took=0.0, error=facts

@@ -69,6 +69,13 @@ class FaultMaker:
     ) -> Placed:
         """The fault, placed.
 
+        Args:
+            param: what `sttkit faults ID` says: a code, seconds, bytes, or a name; None for the
+                fault's default.
+            at: the point of a session.
+            n: which occurrence of the point, from 1.
+            connection: ``next`` that gets there, the n-th from here, or ``each`` from now on.
+
         Raises:
             UsageError: no such point, a point where this fault makes no sense, or a parameter that
                 is missing, of the wrong type or not taken.

@@ -139,6 +139,9 @@ class SttServer:
 
         ``async with stt_server.listening() as place:`` runs it on the test's loop; in a plain
         test ``with`` runs it on a thread. ``place.ws`` and ``place.http`` are its URLs.
+
+        Raises:
+            UsageError: there is no such dialect, or the script cannot be played over loopback.
         """
         __tracebackhide__ = True
         from sttkit.dialects import load_dialect
@@ -149,7 +152,11 @@ class SttServer:
         return Listening(self.script, dialect, self._opened, self._closed, tape, take)
 
     def pcm(self, sample_rate: int = 16000) -> bytes:
-        """The speech of the script as s16le mono PCM, for a client to send."""
+        """The speech of the script as s16le mono PCM of ``sample_rate`` Hz, for a client to send.
+
+        Raises:
+            UsageError: it is a cassette that is being recorded, which has no audio yet.
+        """
         from sttkit.audio.synth import render
 
         if self.staged is not None and self.staged.is_blank:

@@ -51,7 +51,11 @@ def load_script(path: Path) -> Script:
             raise ScriptError("too large", where=str(path), expected=f"at most {MAX_BYTES} bytes")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ScriptError("no such script file", where=str(path)) from None
+        raise ScriptError(
+            "no such script file",
+            where=str(path),
+            expected="a YAML file, a cassette NAME.jsonl, or a case id: reset@mid-utterance.2",
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ScriptError(f"cannot be read ({error})", where=str(path)) from None
     return parse_script(text, name=str(path), base=path.parent)
@@ -77,10 +81,24 @@ def parse_script(text: str, *, name: str = "<script>", base: Path | None = None)
         speech=_speech(root.get("speech"), document.root, seed, base),
         faults=tuple(_fault(node) for node in root["faults"].items()) if "faults" in root else (),
         client=tuple(_step(node) for node in root["client"].items()) if "client" in root else (),
-        dialect=root["dialect"].text() if "dialect" in root else None,
+        dialect=_dialect(root["dialect"]) if "dialect" in root else None,
         network=_network(root["network"]) if "network" in root else Network(),
         seed=seed,
     )
+
+
+def _dialect(node: _Node) -> str:
+    from sttkit.dialects import is_place
+
+    name = node.text()
+    if is_place(name):  # to load that would run its code, and a script is data
+        raise ScriptError(
+            f"the place of a dialect, {name!r}",
+            where=node.where,
+            expected="its name",
+            hint=f"on the command line it may be said where it is: --dialect {name}",
+        )
+    return name
 
 
 def dump_script(script: Script) -> str:
@@ -104,9 +122,11 @@ def is_line(text: str) -> bool:
 
 
 def _data(script: Script) -> dict[str, Any]:
+    from sttkit.dialects import name_in_files
+
     document: dict[str, Any] = {"sttkit": 1}
     if script.dialect:
-        document["dialect"] = script.dialect
+        document["dialect"] = name_in_files(script.dialect)
     document["speech"] = to_items(script.speech)
     if script.client:
         document["client"] = [_step_item(step) for step in script.client]

@@ -15,7 +15,7 @@ from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError
 from sttkit.scripting.model import Script
 from sttkit.server.calls import CallListener
-from sttkit.server.listening import LineKeeper
+from sttkit.server.listening import LineKeeper, need_no_certificate
 from sttkit.server.shell import Attend, Attendant
 from sttkit.session.engine import Answer, Engine
 from sttkit.session.line import Line
@@ -154,8 +154,10 @@ class FakeServer:
 
         Raises:
             UsageError: the address cannot be listened on, or a dialect over gRPC is asked for what
-                it cannot have: TLS, a recording, or grpcio that is not there.
+                it cannot have: TLS, a recording, or grpcio that is not there; or the script has the
+                fault ``certificate``, which only the simulation can play.
         """
+        need_no_certificate(script, "there is none over loopback")
         line = Line(
             script,
             dialect,

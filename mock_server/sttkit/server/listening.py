@@ -6,6 +6,8 @@ import asyncio
 from contextlib import suppress
 from random import Random
 
+from sttkit.errors import UsageError
+from sttkit.scripting.model import Script
 from sttkit.server.shell import Attend, Shell
 from sttkit.session.line import Line
 from sttkit.trace import Trace
@@ -13,6 +15,19 @@ from sttkit.trace import Trace
 MAX_CONNECTIONS = 5000
 GOODBYE_S = 0.05
 """How long a connection that its client has left may take to come to its end."""
+
+
+def need_no_certificate(script: Script, why: str) -> None:
+    """Refuse a script with the fault ``certificate`` where there is none to spoil.
+
+    Raises:
+        UsageError: it has that fault.
+    """
+    if any(placed.fault.id == "certificate" for placed in script.placements()):
+        raise UsageError(
+            f"certificate cannot be played: {why}",
+            expected="a plugin that goes to an https address, in virtual time",
+        )
 
 
 class LineKeeper:

@@ -76,6 +76,11 @@ class Shell(asyncio.Protocol):
         self._attendant: Attendant | None = None
         self.connection: Connection | None = None
 
+    @property
+    def client(self) -> object:
+        """Address of the client, as the transport tells it."""
+        return None if self._transport is None else self._transport.get_extra_info("peername")
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport

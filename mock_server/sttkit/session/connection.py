@@ -86,6 +86,7 @@ class Connection:
             self._questions = OpenQuestions(self._act, line.engine.limits.behind_bytes)
             self.later(line.engine.limits.request_s, self._give_up_waiting)
         self._client_left = False
+        self.is_distrusted = False
         self.number, faults = line.begin_attempt()
         for fault in faults:
             self.apply(fault)
@@ -419,6 +420,10 @@ class Connection:
     def set_pieces(self, size: int) -> None:
         """Send in pieces of ``size`` bytes from now on."""
         self._piece_bytes = size
+
+    def distrust(self) -> None:
+        """The client is not to trust the certificate, which is for the world below to show."""
+        self.is_distrusted = True
 
     def hold(self, seconds: float) -> None:
         """Let nothing out for so long."""

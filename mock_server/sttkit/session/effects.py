@@ -73,6 +73,7 @@ _EFFECTS: dict[str, Callable[[Connection, Fault], None]] = {
     "http": lambda connection, fault: connection.door.answer_with(fault),
     "redirect": lambda connection, fault: connection.door.answer_with(fault),
     "bad-accept": lambda connection, fault: connection.door.answer_with(fault),
+    "certificate": lambda connection, fault: connection.distrust(),
     "slow-handshake": lambda connection, fault: connection.hold(fault.seconds),
     "close": lambda connection, fault: connection.close(*close_of(fault)),
     "reset": lambda connection, fault: connection.reset(),

@@ -166,7 +166,7 @@ class Connecting(Refusals):
         try:
             await done
             if name is not None:
-                check_certificate(host, name, context)
+                check_certificate(host, name, context, transport.endpoint.local)
                 transport.confirm()
         except BaseException:
             transport.abort()

@@ -57,7 +57,8 @@ class Host:
         resolves: asked at each look-up.
         look_up_takes: seconds that a look-up takes.
         answers: asked when an attempt to connect arrives.
-        trusted: whether its certificate is accepted.
+        trusted: whether its certificate is accepted; asked at each handshake, with the client's
+            address.
         up: model of the direction from client to host, for connections made from now on.
         down: the same from host to client.
         connected: called with each new `Connection`, before anything was sent.
@@ -69,7 +70,7 @@ class Host:
     resolves: Callable[[], bool] = lambda: True
     look_up_takes: float = 0.0
     answers: Callable[[], Answer] = lambda: Answer.ACCEPT
-    trusted: Callable[[], bool] = lambda: True
+    trusted: Callable[[Address], bool] = lambda client: True
     up: LineModel = field(default_factory=LineModel)
     down: LineModel = field(default_factory=LineModel)
     connected: Callable[[Connection], None] | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sttkit.simulation.network import Host
+    from sttkit.simulation.sockets import Address
 
 HANDSHAKE_TIMEOUT_S = 60.0
 _NEW = sys.version_info >= (3, 11)  # asyncio's TLS was written anew
@@ -67,20 +68,21 @@ class SimulatedTls:
         }
 
 
-def check_certificate(host: Host, name: str, context: Any) -> None:
+def check_certificate(host: Host, name: str, context: Any, client: Address) -> None:
     """The client's checks, as far as its context asks for them.
 
     Args:
         host: whose certificate it is.
         name: the server's name as the client knows it.
         context: an `ssl.SSLContext`, or whatever was passed as ``ssl=``.
+        client: address of the client.
 
     Raises:
         ssl.SSLCertVerificationError: not trusted, or it stands for another name.
     """
     if getattr(context, "verify_mode", ssl.CERT_REQUIRED) == ssl.CERT_NONE:
         return
-    if not host.trusted():
+    if not host.trusted(client):
         raise _unverified("self-signed certificate")
     if getattr(context, "check_hostname", True) and name not in (host.name, *host.other_names):
         raise _unverified(f"Hostname mismatch, certificate is not valid for {name!r}.")

@@ -28,6 +28,7 @@ __all__ = [
     "is_installed",
     "load_target",
     "target_names",
+    "unknown_target",
     "version_of",
 ]
 
@@ -64,10 +65,16 @@ def load_target(spec: str, *, dialect: str | None = None) -> Target:
         return as_target(_object(entry.value, f"target {spec}"), spec, dialect=dialect)
     if ":" in spec or spec.endswith(".py"):
         return as_target(_object(spec, f"target {spec!r}"), spec, dialect=dialect)
+    raise unknown_target(spec)
+
+
+def unknown_target(spec: str) -> UsageError:
+    """The error for a name that no target has: it says how to name one that is not registered."""
     unknown = unknown_name("target", spec, target_names())
-    raise UsageError(
+    how = "module:factory or path/file.py:factory, as in examples/my_plugin.py"
+    return UsageError(
         unknown.problem,
-        expected=f"one of: {', '.join(target_names())}; or module:factory, or path/file.py:factory",
+        expected=f"{unknown.expected}; or {how}" if unknown.expected else f"a target, or {how}",
         hint=unknown.hint,
     )
 

@@ -118,7 +118,11 @@ def _built(
         said = f"{type(error).__name__}: {error}"
         if context.api_key:
             said = said.replace(context.api_key, REDACTED)
-        return None, TargetError(f"building the plugin failed with {said}", where=where)
+        return None, TargetError(
+            f"building the plugin failed with {said}",
+            where=where,
+            hint="what the factory may use: context.place.http and .ws, .api_key, .http_session",
+        )
 
 
 def _missing(error: ModuleNotFoundError, extra: str | None, where: str) -> TargetError:

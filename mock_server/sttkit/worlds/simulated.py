@@ -26,11 +26,12 @@ from sttkit.driver.tracks import MAIN, tracks_of
 from sttkit.errors import SimulationError, UsageError
 from sttkit.laws.model import ConnOptions, Limits
 from sttkit.scripting.model import Script
-from sttkit.server.listening import LineKeeper
+from sttkit.server.listening import LineKeeper, need_no_certificate
 from sttkit.session.line import Line
 from sttkit.simulation.line import LineModel
 from sttkit.simulation.loop import SimulatedLoop, simulated_loop
 from sttkit.simulation.network import Answer, Network, UnknownHost
+from sttkit.simulation.sockets import Address
 from sttkit.simulation.waiting import Deadlock, Livelock, LoopBlocked
 from sttkit.targets.model import Place, Target
 from sttkit.trace import Trace
@@ -51,6 +52,8 @@ class SimulatedListener(LineKeeper):
         super().__init__(line)
         self.place = place
         self._network = network
+        if not place.tls:
+            need_no_certificate(line.script, f"{line.dialect.name} is reached without TLS")
         host = network.find(place.host) or network.add_host(place.host)
         try:
             network.listen(place.host, place.port, self.accept)
@@ -62,12 +65,14 @@ class SimulatedListener(LineKeeper):
         host.up = host.down = LineModel(latency=LATENCY_S)
         host.resolves = lambda: not self.line.blocked_attempt("unknown-host")
         host.answers = self._answer
+        host.trusted = self._trusts
         self._host = host
 
     async def aclose(self) -> None:
         """Stop listening and end all connections; the host is there still, and refuses."""
         self._network.unlisten(self.place.host, self.place.port)
         self._host.resolves, self._host.answers = lambda: True, lambda: Answer.ACCEPT
+        self._host.trusted = lambda client: True
         await self.see_off()
         await self.end_all()
 
@@ -85,6 +90,13 @@ class SimulatedListener(LineKeeper):
     def resolve(self, host: str) -> bool:
         """No names but those of the network."""
         return False
+
+    def _trusts(self, client: Address) -> bool:
+        return not any(
+            shell.connection is not None and shell.connection.is_distrusted
+            for shell in self._shells
+            if shell.client == client
+        )
 
     def _answer(self) -> Answer:
         return Answer.REFUSE if self.line.blocked_attempt("refused") else Answer.ACCEPT

@@ -363,7 +363,7 @@ def test_a_certificate_is_checked_as_far_as_the_context_asks_for_it() -> None:
 
         names = (HOST, "alias.example.com", "other.example.com")
         seen = [await attempt(careful, name) for name in names]
-        host.trusted = lambda: False
+        host.trusted = lambda client: False
         return [*seen, await attempt(True, HOST), await attempt(careless, "anything")]
 
     connected_, alias, mismatch, untrusted, unchecked = run(main)
