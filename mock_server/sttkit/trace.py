@@ -48,8 +48,8 @@ elsewhere           a ``host`` was asked for that does not exist in here, and ``
 starved             the machine was too busy: ``seconds`` that the loop waited for a core
 busy                the loop never rested: ``seconds``, or ``where`` if time stood still meanwhile
 waiting             something does not happen (``why``): ``tasks`` of the plugin, where each waits
-holding             what a stream in use holds: ``tasks``, ``connections``, ``objects`` that grow in
-                    number, and ``audio_s`` in memory; ``sessions`` so far
+holding             what a stream in use holds: ``tasks``, ``connections``, ``objects`` and ``data``
+                    that grow in number, and ``audio_s`` in memory; ``sessions`` so far
 batch               a recognize() call returned: ``text`` or the error's facts
 ==================  ==============================================================================
 """

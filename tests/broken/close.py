@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 import aiohttp
 from livekit.agents import APIConnectionError, APIError
@@ -283,3 +284,58 @@ class Historian(Stream):
     async def _greet(self, ws, deadline):
         self.past = [*getattr(self, "past", []), ws]
         await super()._greet(ws, deadline)
+
+
+@breaks("CLOSE-13:audio", "session-limit=30@upgraded:each+long-call=1600")
+class Archivist(Stream):
+    """Keeps all audio that it ever sent, in one piece."""
+
+    sent = b""
+
+    async def _send_audio(self, ws, pcm):
+        self.sent += pcm
+        await super()._send_audio(ws, pcm)
+
+
+@breaks("CLOSE-13:messages", "session-limit=30@upgraded:each+long-call=1600")
+class Chronicler(Stream):
+    """Keeps every message that it ever got."""
+
+    async def _next(self, ws):
+        message = await super()._next(ws)
+        self.said = [*getattr(self, "said", []), str(message)]
+        return message
+
+
+@breaks("CLOSE-13:class", "session-limit=30@upgraded:each+long-call=1600")
+class Heirloom(Stream):
+    """Hands all audio down to its class, which keeps it for streams to come."""
+
+    chunks: ClassVar[list[bytes]] = []
+
+    async def _send_audio(self, ws, pcm):
+        self.chunks.append(pcm)
+        await super()._send_audio(ws, pcm)
+
+
+@breaks("CLOSE-13:task", "session-limit=30@upgraded:each+long-call=1600")
+class Secretive(Stream):
+    """Keeps all audio in a variable of a task."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self.keeper = asyncio.create_task(self._keep())
+
+    async def _keep(self):
+        kept = []
+        while True:
+            kept.append(await self.queue.get())
+
+    async def _send_audio(self, ws, pcm):
+        self.queue.put_nowait(pcm)
+        await super()._send_audio(ws, pcm)
+
+    async def aclose(self):
+        self.keeper.cancel()
+        await super().aclose()

@@ -42,7 +42,7 @@ BREATH_S = 0.55
 
 UNREAD_LOOKS_S = (20.0, 50.0)
 """When to look at what is held, after a server stopped reading."""
-MANY_SESSIONS = 50
+SOME_SESSIONS, MANY_SESSIONS = 25, 50
 
 HEARD = frozenset({"ready", "fault", *cues.HEARD, *settling.HEARD})
 """Kinds of records that the application needs to know of."""
@@ -91,6 +91,7 @@ class Application:
         self._microphone: Microphone
         self._holding = Holding(bench.observation.open_connections)
         self._sessions = 0
+        self._looks_due = deque((2, SOME_SESSIONS + 1))
         self._call_ends = 0.0
         self._muted_after_flush = 0.0
         self._mutes: deque[float] = deque()
@@ -377,14 +378,19 @@ class Application:
                 asyncio.get_running_loop().call_later(seconds, self._note_holding)
 
     def _look(self) -> None:
-        """Note what is held, of a long call at its second session and after the fiftieth more."""
-        first = self._sessions == 2 and not self._holding.looked
-        if first or self._sessions > MANY_SESSIONS:
+        """Note what is held, of a long call at its second session, after the 25th and the 50th.
+
+        What grows up to a limit has reached it half-way.
+        """
+        if self._looks_due and self._sessions >= self._looks_due[0]:
+            self._looks_due.popleft()
+            self._note_holding()
+        elif self._sessions > MANY_SESSIONS:
             self._note_holding()
 
     def _note_holding(self) -> None:
         if self.input_open:
-            facts = self._holding.facts(self._sessions)
+            facts = self._holding.facts(self._sessions, self.stream, self.bench.plugin)
             self.bench.trace.note("client", "holding", None, self.name, **facts)
 
     def _note_waiting(self, why: str) -> None:

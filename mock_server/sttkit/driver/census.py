@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from sttkit.driver.watchdog import THREAD_NAME
@@ -140,10 +141,21 @@ def plugin_tasks() -> Iterator[str]:
 
 def is_kits(task: asyncio.Task[Any]) -> bool:
     """Whether a task runs code of the kit that is not under test."""
-    code: Any = getattr(task.get_coro(), "cr_code", None)
+    code = getattr(task.get_coro(), "cr_code", None)
     if code is None:  # written in C, or made by Cython
         return getattr(task.get_coro(), "__qualname__", "").startswith(_GRPC_SERVER)
-    return _is_kits_file(code.co_filename)
+    return is_kits_code(code)
+
+
+def is_kits_code(code: object) -> bool:
+    """Whether a code object is of the kit, and not under test."""
+    return isinstance(code, CodeType) and _is_kits_file(code.co_filename)
+
+
+def is_kits_module(name: object) -> bool:
+    """Whether a module is of the kit, and not under test."""
+    package, _, rest = str(name).partition(".")
+    return package == _KIT.name and rest.partition(".")[0] not in _SUBJECTS
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""What a stream holds while it is in use: tasks, connections, objects, and audio not yet sent.
+"""What a stream holds while it is in use: tasks, connections, objects, data, and unsent audio.
 
 A census is taken when all is over; a stream that piles something up shows it before that. Only
 growth is noted, against the first time that was looked: what does not grow is nobody's concern,
@@ -10,13 +10,12 @@ from __future__ import annotations
 import array
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sttkit.driver.census import plugin_tasks
+from sttkit.driver.census import is_kits_module, plugin_tasks
+from sttkit.driver.reach import Data, data_of
 
-_KIT = "sttkit."
-_SUBJECTS = ("sttkit.controls", "sttkit.targets")
 _RAW = (bytes, bytearray, memoryview, array.array)
 _PLAIN = frozenset(
     {"builtins", "collections", "types", "functools", "weakref", "contextvars", "logging"}
@@ -26,6 +25,8 @@ kept, if at all, by whoever listens to it."""
 _LEAST_BYTES = 100
 """What is shorter than the shortest piece of audio is no audio."""
 _MANY = 10
+_DATA = 100
+"""Bytes for each session that are worth a note: a message or two, or a few ms of audio."""
 _BYTES_PER_S = 32_000
 """Of s16le mono audio at 16 kHz: bytes are told as seconds of it."""
 
@@ -40,33 +41,46 @@ class Holding:
     def __init__(self, open_connections: Callable[[], int]) -> None:
         self._open_connections = open_connections
         self._objects: Counter[str] | None = None
+        self._data = Data(0, 0, {})
         self._sessions = 0
 
-    @property
-    def looked(self) -> bool:
-        """Whether it has looked before."""
-        return self._objects is not None
-
-    def facts(self, sessions: int) -> dict[str, Any]:
+    def facts(self, sessions: int, *owners: object) -> dict[str, Any]:
         """JSON-ready facts for a record.
 
         ``objects`` has the classes of which there are more instances than at the first look, by at
-        least one for two sessions since then, and not just by a few.
+        least one for two sessions since then, and not just by a few. ``data`` has by how much more
+        hangs on the ``owners``, in ``bytes`` and ``entries``, and what has become ``longer``; where
+        that is not more than a few for each session, it is 0, or left out.
         """
         gc.collect()
         things = gc.get_objects()
         counted = Counter(_classes(things))
+        data = data_of(*owners)
         if self._objects is None:
-            self._objects, self._sessions = counted, sessions
-        least = max(_MANY, (sessions - self._sessions) // 2)
-        grown = {name: n - self._objects[name] for name, n in counted.items()}
+            self._objects, self._data, self._sessions = counted, data, sessions
+        since = sessions - self._sessions
+        least = max(_MANY, since // 2)
         return {
             "sessions": sessions,
             "tasks": sorted(plugin_tasks()),
             "connections": self._open_connections(),
-            "objects": {name: n for name, n in sorted(grown.items()) if n >= least},
+            "objects": _grown(self._objects, counted, least),
+            "data": {
+                "bytes": _if(data.bytes - self._data.bytes, least=_DATA * max(_MANY, since)),
+                "entries": _if(data.entries - self._data.entries, least=least),
+                "longer": _grown(self._data.longest, data.longest, least),
+            },
             "audio_s": round(_audio_seconds(things), 1),
         }
+
+
+def _grown(before: Mapping[str, int], after: Mapping[str, int], least: int) -> dict[str, int]:
+    grown = {name: number - before.get(name, 0) for name, number in after.items()}
+    return {name: more for name, more in sorted(grown.items()) if more >= least}
+
+
+def _if(number: int, *, least: int) -> int:
+    return number if number >= least else 0
 
 
 def _classes(things: Iterable[object]) -> Iterable[str]:
@@ -75,7 +89,7 @@ def _classes(things: Iterable[object]) -> Iterable[str]:
         module = getattr(kind, "__module__", "")
         if not isinstance(module, str) or module in _PLAIN:
             continue
-        if (module + ".").startswith(_KIT) and not module.startswith(_SUBJECTS):
+        if is_kits_module(module):
             continue
         yield f"{module}.{kind.__qualname__}"
 

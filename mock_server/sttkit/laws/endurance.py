@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,8 @@ RECONNECTS = 50
 _ENDS = frozenset({"close-sent", "close-received", "eof", "lost"})
 _MARGIN = 5
 """So many more tasks or connections may be there because something is just going on."""
+_GOES_ON = 1.5
+"""What has grown so many times as much, twice as late, has no limit that it keeps to."""
 
 
 def routine_closes_end_nothing(run: Run) -> Judgement:
@@ -75,8 +78,11 @@ def _leave_nothing(run: Run, stream: Stream) -> Judgement:
     expected = f"no more after {late[-1].data['sessions'] - 1} reconnects than after one"
     # The kit's own ends of lines whose other end nobody sees stay there, with all that they hold.
     objects = not any(c.hides_its_end for c in stream.connections)
+    half_way = [r.data for r in looks if RECONNECTS / 2 <= r.data["sessions"] <= RECONNECTS]
     for look in (late[0], late[-1]):
         more = _more(early[0].data, look.data, objects=objects)
+        if not more and half_way:
+            more = _more_data(half_way[0]["data"], look.data["data"])
         if not more:
             return passed()
     return broken(expected, more, late[-1].at)
@@ -117,6 +123,25 @@ def _more(before: Any, after: Any, *, objects: bool) -> str:
     return ""
 
 
+def _more_data(half_way: Any, after: Any) -> str:
+    """What of the data that a plugin holds goes on growing, in words."""
+    grown = [
+        what
+        for what in ("bytes", "entries")
+        if half_way[what] and after[what] >= _GOES_ON * half_way[what]
+    ]
+    if not grown:
+        return ""
+    said = " and ".join(f"{after[what]} more {what}" for what in grown)
+    longer = {
+        name: number
+        for name, number in after["longer"].items()
+        if number >= _GOES_ON * half_way["longer"].get(name, math.inf)
+    }
+    name = max(longer, key=lambda name: int(longer[name]), default=None)
+    return f"{said} of data" + (f", such as in {name}" if name is not None else "")
+
+
 LIVE_LAWS = (
     Law(
         "LIVE-8",
@@ -136,11 +161,13 @@ CLOSE_LAWS = (
     Law(
         "CLOSE-13",
         "must",
-        "Fifty reconnects leave no more tasks, connections and objects behind than one.",
+        "Fifty reconnects leave no more tasks, connections, objects and data behind than one.",
         "What each reconnect leaves adds up over a long call until the worker is killed, and every "
         "call on it with it.",
-        "Tasks, open connections and instances by class while a long call is muted, after its "
-        "first reconnect and after the fiftieth.",
+        "Tasks, open connections, instances by class, and the bytes and entries of data that hang "
+        "on the stream, its STT and its tasks, while a long call is muted, after its first "
+        "reconnect and after the fiftieth; of data, after the twenty-fifth as well: what keeps to "
+        "a limit has reached it by then.",
         reconnects_leave_nothing,
     ),
 )

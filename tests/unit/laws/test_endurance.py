@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sttkit.laws.model import Run
-from tests.unit.laws.cases import Cases
+from tests.unit.laws.cases import Cases, judged
 from tests.unit.laws.story import Story, healthy, since, story
 
 cases = Cases()
@@ -76,12 +76,23 @@ def older_frameworks_count_all_closes() -> Run:
 # --- CLOSE-13 -------------------------------------------------------------------------------
 
 
-def looked_at(tale: Story | None = None, **late: Any) -> Story:
-    """A long call that is looked at after its first reconnect and after the fiftieth."""
+NO_DATA: dict[str, Any] = {"bytes": 0, "entries": 0, "longer": {}}
+
+
+def looked_at(
+    tale: Story | None = None, *, half_way: dict[str, Any] | None = None, **late: Any
+) -> Story:
+    """A long call that is looked at after its first reconnect and after the fiftieth.
+
+    ``half_way`` is the data that was held after the 25th.
+    """
     tale = tale or story().stream().opened()
     base: dict[str, Any] = {"tasks": ["Stream._run"], "connections": 1, "objects": {}}
-    tale.later(60).client("holding", sessions=2, audio_s=1.0, **base)
-    return tale.later(1800).client("holding", sessions=52, audio_s=1.0, **{**base, **late})
+    base |= {"data": NO_DATA, "audio_s": 1.0}
+    tale.later(60).client("holding", sessions=2, **base)
+    if half_way is not None:
+        tale.later(900).client("holding", sessions=26, **{**base, "data": half_way})
+    return tale.later(900).client("holding", sessions=52, **{**base, **late})
 
 
 @cases.passes("CLOSE-13")
@@ -107,6 +118,40 @@ def a_connection_is_left_of_each() -> Run:
 @cases.fails("CLOSE-13")
 def an_object_is_left_of_each() -> Run:
     return looked_at(objects={"aiohttp.client_ws.ClientWebSocketResponse": 50}).run()
+
+
+def data(entries: int, bytes: int = 0, **longer: int) -> dict[str, Any]:
+    return {"bytes": bytes, "entries": entries, "longer": longer}
+
+
+@cases.fails("CLOSE-13")
+def every_message_is_kept() -> Run:
+    return looked_at(half_way=data(480, past=96), data=data(1000, past=200)).run()
+
+
+@cases.fails("CLOSE-13")
+def all_audio_ever_sent_is_kept_as_one() -> Run:
+    return looked_at(half_way=data(0, 768_000), data=data(0, 1_600_000)).run()
+
+
+@cases.passes("CLOSE-13")
+def the_audio_of_the_last_half_minute_is_kept() -> Run:
+    return looked_at(half_way=data(900, 960_000), data=data(1000, 960_000)).run()
+
+
+@cases.passes("CLOSE-13")
+def a_list_was_looked_at_when_it_was_just_full() -> Run:
+    return looked_at(half_way=data(0), data=data(60)).run()
+
+
+@cases.passes("CLOSE-13")
+def nobody_looked_half_way_at_what_was_kept() -> Run:
+    return looked_at(data=data(1000)).run()
+
+
+def test_a_hoard_is_named_by_what_went_on_growing():
+    tale = looked_at(half_way=data(480, past=96, recent=200), data=data(1000, past=200, recent=210))
+    assert judged("CLOSE-13", tale.run()).observed == "1000 more entries of data, such as in past"
 
 
 def half_open(**late: Any) -> Run:

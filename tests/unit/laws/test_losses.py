@@ -82,7 +82,7 @@ def unread(*piled: float) -> Story:
     tale = story().stream().opened().talk(until=1.0).fault("stop-reading")
     for at, seconds in zip((21.0, 51.0), piled, strict=False):
         tale.talk(until=at, heard=False)
-        facts = {"tasks": [], "connections": 1, "objects": {}, "sessions": 1}
+        facts = {"tasks": [], "connections": 1, "objects": {}, "data": {}, "sessions": 1}
         tale.client("holding", audio_s=seconds, **facts)
     return tale.talk(until=62.0, heard=False)
 
