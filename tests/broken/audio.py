@@ -7,7 +7,7 @@ import time
 from collections import deque
 
 from livekit import rtc
-from livekit.agents import stt
+from livekit.agents import APIError, stt
 from livekit.agents.metrics import STTMetrics
 
 from sttkit.controls import wire
@@ -146,6 +146,27 @@ class Leisurely(Stream):
             self.due = float("inf")
             await super()._send_flush(ws)
         await super()._send_audio(ws, pcm)
+
+
+@breaks("AUDIO-8", "none@mid-utterance.2+update-options")
+class Impatient(Stream):
+    """With new options it drops the session, and with it the half sentence that was heard."""
+
+    async def _feed(self, ws):
+        await super()._feed(ws)
+        if self._held is not None:
+            await ws.close()
+
+    async def _send(self, ws, message):
+        if message != wire.END or self._held is None:
+            await super()._send(ws, message)
+
+    async def _receive(self, ws):
+        try:
+            await super()._receive(ws)
+        except APIError:
+            if self._held is None:
+                raise
 
 
 @breaks("USAGE-1", "none@idle")

@@ -19,7 +19,8 @@ from sttkit.laws.ledger import (
     lost_between,
 )
 from sttkit.laws.model import Judgement, Law, Run, Verdict, broken, passed, unclear, unexercised
-from sttkit.laws.streams import WATCH_SLACK_S, Stream
+from sttkit.laws.streams import WATCH_SLACK_S, Stream, text_of
+from sttkit.laws.words import lacking, quoted, words_of
 from sttkit.trace import Record
 
 LOSS_SLACK_S = 0.5
@@ -89,6 +90,43 @@ def _loses_little(
         return passed()
     expected = f"at most {secs(outage + LOSS_SLACK_S)} lost: the outage and {secs(LOSS_SLACK_S)}"
     return broken(expected, f"{lost * 1000:.0f} ms lost", after.ready.at)
+
+
+def changing_over_loses_no_words(run: Run) -> Judgement:
+    return overall(
+        (
+            judged
+            for stream in run.history.streams
+            for session in stream.connections
+            if (judged := _is_finished(run, stream, session)) is not None
+        ),
+        otherwise="no session was left, of the plugin's own will, in the middle of an utterance",
+    )
+
+
+def _is_finished(run: Run, stream: Stream, session: Connection) -> Judgement | None:
+    """Whether what a session had heard and shown when it was left came out in a final."""
+    order = run.history.order
+    done = session.left or session.server_end  # the server's is in answer to the client's
+    if done is None or session.of("fault"):
+        return None
+    began = session.client_end if session.client_end is not None else done
+    if not stream.input_open(min(order(began), order(done))):
+        return None
+    following = next((c for c in stream.connections if c.order > session.order), None)
+    if following is None or not (_was_sound(session) and _was_sound(following)):
+        return None
+    ended = stream.ended_by_itself
+    if ended is None or ended.data["how"] != "stop":
+        return None  # what was still to come is not known
+    said = (r for r in session.sent if r.data.get("event") in ("interim", "final"))
+    shown = [word for r in said if order(r) < order(done) for word in words_of(text_of(r))]
+    words = tuple(word for word in stream.words_pushed() if word in shown)
+    lost = lacking(words, stream.final_words)
+    if lost:
+        expected = "what the session had heard in a final, from it or from the next one"
+        return broken(expected, f"{quoted(lost)} is in none", done.at)
+    return passed() if words else None
 
 
 def backlogs_are_bounded(run: Run) -> Judgement:
@@ -163,5 +201,17 @@ LAWS = (
         "Whether the stream gives the connection up within 60 s; if not, the audio that is in "
         "memory 20 s and 50 s after the server stopped.",
         backlogs_are_bounded,
+    ),
+    Law(
+        "AUDIO-8",
+        "should",
+        "A plugin that leaves a session of its own will on a sound line, for new options say, "
+        "delivers what that session had heard: the words come in a final, from the old session or "
+        "the new one.",
+        "The half sentence before a change of language was heard, shown as an interim, and is "
+        "gone; nobody is told.",
+        "The words that a session had shown when its client left it, while input was open and the "
+        "stream went on with another, against the words of all finals.",
+        changing_over_loses_no_words,
     ),
 )

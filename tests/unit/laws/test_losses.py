@@ -74,6 +74,81 @@ def test_a_pass_states_the_ledger_too():
     assert said == "3000 ms pushed = 2800 once + 0 doubled + 200 lost"
 
 
+# --- AUDIO-8 --------------------------------------------------------------------------------
+
+
+def shown() -> Story:
+    """A session has heard, and shown, half an utterance."""
+    tale = story().stream().opened().talk(until=1.0).sent("speech_started").sent("interim", "hello")
+    return tale.begins().interim("hello")
+
+
+def changed_over(tale: Story | None = None) -> Story:
+    """The plugin leaves that session for another one, which hears the rest."""
+    return (tale or shown()).left().opened().talk(until=1.5)
+
+
+@cases.warns("AUDIO-8")
+def the_half_sentence_is_never_heard_of_again() -> Run:
+    tale = changed_over().sent("final", "there").final("there")
+    return tale.second().finished().run()
+
+
+@cases.passes("AUDIO-8")
+def its_last_interim_is_made_final() -> Run:
+    return changed_over(shown().final("hello")).second().finished().run()
+
+
+@cases.passes("AUDIO-8")
+def the_new_session_is_told_what_was_said_in_the_old_one() -> Run:
+    tale = shown().left().opened().heard(0.0, 1.0).talk(until=1.5)
+    return tale.utterance(0).second().finished().run()
+
+
+@cases.passes("AUDIO-8")
+def the_old_session_is_left_once_it_has_answered() -> Run:
+    tale = shown().control("flush").sent("final", "hello").final("hello")
+    return changed_over(tale).second().finished().run()
+
+
+@cases.passes("AUDIO-8")
+def the_old_session_is_brought_to_its_end() -> Run:
+    tale = shown().control("end").sent("final", "hello").final("hello").sent("session_ended")
+    return tale.closed(1000).opened().talk(until=1.5).second().finished().run()
+
+
+@cases.warns("AUDIO-8")
+def a_final_is_on_its_way_when_the_old_session_is_left() -> Run:
+    return changed_over(shown().sent("final", "hello")).second().finished().run()
+
+
+@cases.skips("AUDIO-8")
+def nothing_was_shown_when_the_session_changed() -> Run:
+    return by_itself(lost=0.0).finished().run()
+
+
+@cases.skips("AUDIO-8")
+def the_line_broke() -> Run:
+    tale = shown().fault("reset").error().later(0.1).opened().talk(until=3.0)
+    return tale.finished().run()
+
+
+@cases.skips("AUDIO-8")
+def the_session_was_made_slow() -> Run:
+    tale = story().stream().opened().talk(until=1.0).sent("interim", "hello")
+    return changed_over(tale.fault("late-final=5")).second().finished().run()
+
+
+@cases.skips("AUDIO-8")
+def the_application_closed_the_stream_soon_after() -> Run:
+    return changed_over().action("aclose").call("aclose").ended().run()
+
+
+@cases.skips("AUDIO-8")
+def the_session_is_left_when_all_was_said() -> Run:
+    return shown().call("end_input").left().opened().ended().run()
+
+
 # --- AUDIO-6 --------------------------------------------------------------------------------
 
 
