@@ -117,7 +117,8 @@ def _is_finished(run: Run, stream: Stream, session: Connection) -> Judgement | N
     if following is None or not (_was_sound(session) and _was_sound(following)):
         return None
     ended = stream.ended_by_itself
-    if ended is None or ended.data["how"] != "stop":
+    had_time = stream.closing >= stream.input_end + run.limits.end_of_input
+    if not had_time if ended is None else ended.data["how"] != "stop":
         return None  # what was still to come is not known
     said = (r for r in session.sent if r.data.get("event") in ("interim", "final"))
     shown = [word for r in said if order(r) < order(done) for word in words_of(text_of(r))]

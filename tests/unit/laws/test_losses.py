@@ -122,6 +122,12 @@ def a_final_is_on_its_way_when_the_old_session_is_left() -> Run:
     return changed_over(shown().sent("final", "hello")).second().finished().run()
 
 
+@cases.warns("AUDIO-8")
+def the_stream_that_lost_it_never_ends() -> Run:
+    tale = changed_over().second().call("end_input").later(32.0).action("aclose")
+    return tale.call("aclose").ended().run()
+
+
 @cases.skips("AUDIO-8")
 def nothing_was_shown_when_the_session_changed() -> Run:
     return by_itself(lost=0.0).finished().run()
