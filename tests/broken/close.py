@@ -72,6 +72,18 @@ class Forgetful(STT):
     stream_class = Untidy
 
 
+@breaks("CLOSE-2:kept", "none@idle")
+class Careless(STT):
+    """Keeps a task for each stream that fails, and never asks what became of it."""
+
+    def stream(self, **options):
+        self.failed = asyncio.create_task(self._fail(), name="refresh token")
+        return super().stream(**options)
+
+    async def _fail(self):
+        raise ConnectionResetError("nobody will ever know")
+
+
 @breaks("CLOSE-3", "none@mid-utterance+aclose")
 class SoreLoser(Stream):
     """Reports its own closing as an error."""

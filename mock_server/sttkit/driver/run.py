@@ -14,7 +14,7 @@ from sttkit.driver.bench import Bench, set_up
 from sttkit.driver.collect import Collector, did_not_return, error_facts
 from sttkit.driver.listening import Listener
 from sttkit.driver.logs import captured
-from sttkit.driver.observe import observing
+from sttkit.driver.observe import Observation, observing
 from sttkit.driver.options import CANARY, RunOptions
 from sttkit.driver.tracks import AFTER, MAIN, SECOND, tracks_of
 from sttkit.driver.waiting import abandon, error_of
@@ -97,6 +97,12 @@ async def _drive(
     if len(rates) > 1:
         _start_resampling(*sorted(rates)[:2])
 
+    async def use(into: Trace, observation: Observation) -> None:
+        # Nothing of it may outlive this call: what finished tasks raised, and nobody asked for, is
+        # told when they are finalised, which a reference to the STT that holds them would put off.
+        async with set_up(target, script, options, listener, into, observation) as bench:
+            await play(bench)
+
     async def once(
         into: Trace, before: census.Census | None
     ) -> tuple[census.Census, census.Census]:
@@ -121,8 +127,7 @@ async def _drive(
         ):
             if before is None:
                 before = await count("before")
-            async with set_up(target, script, options, listener, into, observation) as bench:
-                await play(bench)
+            await use(into, observation)
             return before, await count("after-1")
 
     # What is there already cannot be left behind; set aside, it makes no census wait for it.
