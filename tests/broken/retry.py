@@ -165,6 +165,19 @@ class Forgetful(STT):
         self.options["language"] = language
 
 
+@breaks("RETRY-12:model", "reset@mid-utterance.2")
+class Settler(Stream):
+    """Asks for its model once, and takes whatever later sessions give it."""
+
+    asked = False
+
+    async def _send(self, ws, message):
+        if isinstance(message, str) and '"config"' in message and not self.asked:
+            self.asked = True
+            message = json.dumps({**json.loads(message), "model_id": "large"})
+        await super()._send(ws, message)
+
+
 @breaks("RETRY-13", "reset@after-end")
 class Mourner(Stream):
     """After the end of the input it waits for ever on a line that is gone."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sttkit.laws.model import Run
+from sttkit.laws.settings import is_setting
 from tests.unit.laws.cases import Cases
 from tests.unit.laws.story import Story, an_error, healthy, since, story
 
@@ -46,6 +47,37 @@ def a_value_is_another_one() -> Run:
 @cases.fails("RETRY-12")
 def a_value_is_missing() -> Run:
     return reconnected(first={"language": "de", "model": "x"}, second={"model": "x"}).run()
+
+
+@cases.fails("RETRY-12")
+def the_model_falls_back_to_the_default() -> Run:
+    return reconnected(first={"model_id": "large"}, second={"model_id": "small"}).run()
+
+
+@cases.fails("RETRY-12")
+def a_setting_of_the_session_message_falls_back() -> Run:
+    one, other = {"session.model": "large"}, {"session.model": "small"}
+    return reconnected(first=one, second=other).run()
+
+
+@cases.fails("RETRY-12")
+def only_the_first_session_is_configured() -> Run:
+    tale = story().stream().opened(language="de").talk(until=1.0).fault("reset").error().later(0.1)
+    return tale.attempt().answered().ready().talk(until=2.0).run()
+
+
+@cases.passes("RETRY-12")
+def a_session_breaks_before_it_is_told_anything() -> Run:
+    tale = story().stream().opened(language="de").talk(until=1.0).fault("reset").error().later(0.1)
+    tale.attempt().answered().ready().fault("reset").error().later(0.1)
+    return tale.opened(language="de").talk(until=2.0).run()
+
+
+@cases.fails("RETRY-12")
+def a_setting_is_lost_when_another_is_changed() -> Run:
+    tale = story().stream().opened(language="en", model="x").talk(until=1.0)
+    tale.call("update_options").left().opened(language="fr")
+    return tale.talk(until=2.0).run(subject=UPDATED)
 
 
 @cases.passes("RETRY-12")
@@ -118,6 +150,25 @@ def options_that_are_changed_on_the_wire_need_no_reconnect() -> Run:
 @cases.skips("RETRY-12")
 def there_is_one_session() -> Run:
     return healthy().run()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ("model_id", "modelId", "voice_id", "language", "session.model", "request.language", "model.id")
+    + ("session_timeout", "sessionMode", "x-voice-id", "invalid", "grid", "keyterm"),
+)
+def test_what_a_client_chose_is_a_setting(name):
+    assert is_setting(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ("id", "session_id", "sessionId", "sessionid", "session.id", "requestId", "x-request-id")
+    + ("client_reference_id", "traceparent", "trace_id", "x-b3-traceid", "correlation-id")
+    + ("token", "accessToken", "auth.token", "timestamp", "nonce", "X-Client-ID", "event_id"),
+)
+def test_what_names_a_connection_is_none(name):
+    assert not is_setting(name)
 
 
 # --- RETRY-15 -------------------------------------------------------------------------------
