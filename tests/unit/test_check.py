@@ -143,6 +143,22 @@ def test_a_process_that_dies_breaks_live_5_and_the_other_laws_cannot_tell():
     assert said["RETRY-1"].verdict is Verdict.INCONCLUSIVE
 
 
+def test_a_process_that_dies_where_live_5_is_not_asked_for_is_no_pass():
+    result = run("x:dying", laws=("RETRY-1",))
+    case = next(case for case in result.targets[0].cases if case.id == "reset@idle")
+    assert result.exit_status == 3
+    assert "the process died" in case.error
+    assert "exit status 7" in case.error
+    jsonschema.validate(as_json(result), SCHEMA)
+
+
+def test_a_check_that_could_judge_no_case_is_no_pass():
+    result = run("x:starved", cases=("reset@idle", "close=1011@mid-utterance.2"))
+    assert result.exit_status == 3
+    assert result.targets[0].judged_nothing
+    assert not run("x:starved").targets[0].judged_nothing
+
+
 def test_a_process_that_stands_still_is_killed_and_it_is_said_where_it_stood():
     result = run("x:freezing", limit_s=1.0, cases=("none@idle", "reset@idle"))
     said = verdicts(result.targets[0], "reset@idle")["LIVE-5"]

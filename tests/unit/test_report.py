@@ -229,6 +229,25 @@ def test_junit_skips_a_case_in_which_nothing_happened_and_reports_errors():
     ]
 
 
+def unjudged(case_id):
+    return replace(case(case_id), unplayed="not judged: too busy")
+
+
+def test_a_target_of_which_nothing_was_judged_has_not_passed():
+    nothing = target("x", unjudged("reset@idle"), unjudged("fin@idle"))
+    text = words(report(nothing))
+    assert "x: no case was judged" in text
+    assert "no law broken" not in text
+    xml = ElementTree.fromstring(as_junit(CheckResult("0.1.0", 0, (nothing,))))
+    assert [error.get("message") for error in xml.iter("error")] == 2 * ["not judged: too busy"]
+
+
+def test_junit_skips_a_case_that_was_not_judged():
+    suites = as_junit(CheckResult("0.1.0", 0, (target("x", case("idle"), unjudged("fin@idle")),)))
+    (skipped,) = ElementTree.fromstring(suites).iter("skipped")
+    assert skipped.get("message") == "not judged: too busy"
+
+
 def test_junit_is_xml_whatever_a_plugin_says():
     evil = broken("x", "\x00\x1b<&\ud800\uffff")
     text = as_junit(CheckResult("0.1.0", 0, (target("x\x00", case("reset@idle", LIVE_1=evil)),)))

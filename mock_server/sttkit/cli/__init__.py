@@ -1,8 +1,8 @@
 """The command line: one small module per command, and what they have in common here.
 
-Exit statuses: 0 the contract held, 1 a plugin broke it, 2 wrong usage, 3 a target could not be run;
-130 after Ctrl-C. A command's module builds its parser and imports the rest when it runs, so that
-``sttkit --help`` is quick.
+Exit statuses: 0 the contract held, 1 a plugin broke it, 2 wrong usage, 3 a target could not be run
+or judged; 130 after Ctrl-C. A command's module builds its parser and imports the rest when it runs,
+so that ``sttkit --help`` is quick.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="sttkit",
         description="What does your LiveKit speech-to-text stream do when the line goes bad?",
         epilog="Exit status: 0 the contract held, 1 a plugin broke it, 2 wrong usage, "
-        "3 a target could not be run.",
+        "3 a target could not be run or judged.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"sttkit {__version__}")

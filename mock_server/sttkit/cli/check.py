@@ -25,7 +25,8 @@ def add_to(commands: Commands) -> None:
         help="judge plugins by the contract",
         description="Play many cases to each plugin, each with something going wrong, and judge "
         "what it does by the contract. Exit status 1 if a plugin broke a law of level must, 3 if "
-        "a plugin could not be run, or if a case was not the same --twice.",
+        "a plugin, or a case of it, could not be run, no case could be judged, or one was not the "
+        "same --twice.",
         epilog="Options that take ids may be repeated, or take several, separated by commas.",
         allow_abbrev=False,
     )

@@ -1,7 +1,7 @@
 """A check's result as JUnit XML, for CI systems that show test results.
 
-A case is a test case. Only what makes the exit status 1 is a failure; what was found besides
-(warnings, the framework's doing, advisory targets) stands in ``system-out``.
+A case is a test case. Only what makes the exit status 1 is a failure, and what makes it 3 an error;
+what was found besides (warnings, the framework's doing, advisory targets) stands in ``system-out``.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ def _case(target: TargetResult, result: CaseResult) -> Element:
         failure = SubElement(case, "failure", message=_clean(message))
         lines = [_line(said) for said in failures]
         failure.text = _clean("\n".join([*lines, f"again: {result.reproduce}"]))
+    elif result.unplayed is not None:
+        SubElement(case, "error" if target.judged_nothing else "skipped", message=result.unplayed)
     elif result.unfired:
         message = f"never happened: {', '.join(result.unfired)}"
         SubElement(case, "skipped", message=_clean(message))

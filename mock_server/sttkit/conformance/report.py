@@ -344,7 +344,9 @@ def _summary(target: TargetResult) -> Text:
     theirs = len({f.law for f in target.findings if f.owner == "framework"})
     # Style per part: what was appended last must not colour what follows.
     line.append(": ", style="not bold")
-    if fails:
+    if target.judged_nothing:
+        line.append("no case was judged", style=_STYLES[Verdict.FAIL])
+    elif fails:
         line.append(f"{_plural(fails, 'law')} broken", style=_STYLES[Verdict.FAIL])
     else:
         line.append("no law broken", style=_STYLES[Verdict.PASS])

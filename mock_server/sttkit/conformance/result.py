@@ -147,9 +147,15 @@ class TargetResult:
         return {law: tuple(verdicts) for law, verdicts in by_law.items()}
 
     @property
+    def judged_nothing(self) -> bool:
+        """Whether there were cases, and not one of them was judged."""
+        return bool(self.cases) and all(case.unplayed is not None for case in self.cases)
+
+    @property
     def could_not_run(self) -> bool:
-        """Whether the target, or a case of it, could not be run at all."""
-        return self.error is not None or any(case.error is not None for case in self.cases)
+        """Whether the target, or a case of it, could not be run at all, or none was judged."""
+        failed = any(case.error is not None for case in self.cases)
+        return self.error is not None or failed or self.judged_nothing
 
     @property
     def differed(self) -> bool:
@@ -191,9 +197,10 @@ class CheckResult:
 
     @property
     def exit_status(self) -> int:
-        """0 the contract held, 1 a plugin broke it, 3 a target could not be run.
+        """0 the contract held, 1 a plugin broke it, 3 a target could not be run, or not judged.
 
-        3 as well if a case was not the same twice: no verdict on it is worth anything.
+        3 as well if a case was not the same twice: no verdict on it is worth anything; and if a
+        case took its process with it, unless a law that was asked for says so.
         """
         if any(target.could_not_run or target.differed for target in self.targets):
             return 3

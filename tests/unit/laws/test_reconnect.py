@@ -154,8 +154,8 @@ def there_is_one_session() -> Run:
 
 @pytest.mark.parametrize(
     "name",
-    ("model_id", "modelId", "voice_id", "language", "session.model", "request.language", "model.id")
-    + ("session_timeout", "sessionMode", "x-voice-id", "invalid", "grid", "keyterm"),
+    "model_id modelId model.id voice_id x-voice-id language keyterm invalid grid "
+    "session.model request.language session_timeout sessionMode".split(),
 )
 def test_what_a_client_chose_is_a_setting(name):
     assert is_setting(name)
@@ -163,9 +163,9 @@ def test_what_a_client_chose_is_a_setting(name):
 
 @pytest.mark.parametrize(
     "name",
-    ("id", "session_id", "sessionId", "sessionid", "session.id", "requestId", "x-request-id")
-    + ("client_reference_id", "traceparent", "trace_id", "x-b3-traceid", "correlation-id")
-    + ("token", "accessToken", "auth.token", "timestamp", "nonce", "X-Client-ID", "event_id"),
+    "id session_id sessionId sessionid session.id requestId x-request-id X-Client-ID event_id "
+    "client_reference_id traceparent trace_id x-b3-traceid correlation-id "
+    "token accessToken auth.token timestamp nonce".split(),
 )
 def test_what_names_a_connection_is_none(name):
     assert not is_setting(name)
