@@ -22,7 +22,6 @@ from sttkit.conformance.result import (
     LawVerdict,
     Owner,
     TargetResult,
-    as_reported,
 )
 from sttkit.conformance.subject import HEALTHY
 from sttkit.conformance.twice import Difference
@@ -124,8 +123,7 @@ def _print_finding(finding: Finding, console: Console) -> None:
 
 def print_broken_law(law: Law, judgement: Judgement, owner: Owner, console: Console) -> None:
     """Print that one run broke a law, with the evidence."""
-    verdict = as_reported(law.level, judgement).verdict
-    _print_head(law.id, verdict, owner, law.statement, console)
+    _print_head(law.id, judgement.verdict, owner, law.statement, console)
     _print_facts(_evidence(judgement), console)
 
 

@@ -28,10 +28,7 @@ BROKEN = (Verdict.FAIL, Verdict.WARN)
 
 @dataclass(frozen=True)
 class LawVerdict:
-    """What one law says of one case.
-
-    ``judgement.verdict`` is the one that is reported: a broken *should* is a warning.
-    """
+    """What one law says of one case."""
 
     law: str
     level: Level
@@ -206,15 +203,6 @@ class CheckResult:
             return 3
         broke = any(t.broke_the_contract and not t.advisory for t in self.targets)
         return 1 if broke else 0
-
-
-def as_reported(level: Level, judgement: Judgement) -> Judgement:
-    """``judgement`` with a broken *should* turned into a warning."""
-    if level == "should" and judgement.verdict is Verdict.FAIL:
-        return Judgement(
-            Verdict.WARN, judgement.reason, judgement.expected, judgement.observed, judgement.at
-        )
-    return judgement
 
 
 def size_of(case_id: str) -> tuple[int, int, str]:

@@ -17,7 +17,6 @@ from sttkit.conformance.result import (
     LawVerdict,
     Owner,
     TargetResult,
-    as_reported,
     findings_of,
 )
 from sttkit.conformance.subject import ENOUGH_LOST, TOO_BUSY, Subject, how_lost
@@ -133,7 +132,7 @@ class Summary:
                 LawVerdict(
                     law.id,
                     law.level,
-                    as_reported(law.level, judged[law.id]),
+                    judged[law.id],
                     owner_of(subject, case_id, law.id, judged[law.id], self.probed),
                 )
                 for law in self.laws

@@ -91,7 +91,7 @@ class FaultKind:
         in_the_wild: who or what does it in production.
         breaks: whether the connection (or attempt) is unusable afterwards.
         deaf: the connection looks alive but nothing useful comes out of it any more.
-        lies: what the server says afterwards is false on purpose: "times", "usage" or "order".
+        lies: what the server says afterwards is false on purpose: "times" or "order".
     """
 
     id: str

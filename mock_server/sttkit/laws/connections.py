@@ -25,7 +25,7 @@ _AT_THE_LIMIT_S = 0.02
 LOSSY = frozenset({"reset", "half-open", "cut", "rfc", "lost", "no-answer"})
 """Breaks that may take with them what was sent right before."""
 
-Nature = Literal["transient", "final", "undeclared", "unlisted"]
+Nature = Literal["transient", "final", "rejected", "undeclared", "unlisted"]
 
 
 class Heard(NamedTuple):
@@ -87,7 +87,12 @@ class Failure:
         return self.what in ("close=1000", "unasked-end")
 
     def nature(self, facts: Facts) -> Nature:
-        """Whether trying again is right; *unlisted* where the contract does not speak of it."""
+        """Whether trying again is right.
+
+        It is after *transient* failures, and wrong after *final* ones, by the provider's word, and
+        after *rejected* handshakes (HTTP 400, 401, 403, 404), by the contract's. *Undeclared* is
+        what only the provider could tell and does not, *unlisted* what the contract is silent on.
+        """
         if self.id == "close":
             if self.code in facts.final_closes:
                 return "final"
@@ -97,7 +102,7 @@ class Failure:
         if self.id == "http" and self.code is not None:
             if self.code in TRANSIENT_STATUSES or self.code >= 500:
                 return "transient"
-            return "unlisted" if self.code in FINAL_STATUSES else "undeclared"
+            return "rejected" if self.code in FINAL_STATUSES else "undeclared"
         return "transient" if self.id in _TRANSIENT else "unlisted"
 
 

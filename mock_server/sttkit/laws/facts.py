@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sttkit.faults import kind_of, parse_fault
 from sttkit.laws.connections import Connection
@@ -116,9 +116,9 @@ class History(Records):
         """Faults that took effect."""
         return self.of("fault")
 
-    def lies(self, *about: str) -> bool:
-        """Whether the script made the server lie about one of these: times, usage, order."""
-        return any(kind_of(str(r.data["id"])).lies & set(about) for r in self.faults)
+    def lies(self, about: Literal["times", "order"]) -> bool:
+        """Whether the script made the server lie about this."""
+        return any(about in kind_of(str(r.data["id"])).lies for r in self.faults)
 
     @cached_property
     def session_closed(self) -> float:

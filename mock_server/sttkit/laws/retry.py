@@ -9,7 +9,7 @@ from sttkit.laws.budget import (
     most_used,
     retried_errors,
 )
-from sttkit.laws.connections import FINAL_STATUSES, Failure
+from sttkit.laws.connections import Failure
 from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import (
     Judgement,
@@ -194,7 +194,7 @@ def refused_for_good(run: Run) -> Judgement:
             _refused_for_good(run, stream, failure)
             for stream in run.history.streams
             for failure in stream.failures
-            if failure.id == "http" and failure.code in FINAL_STATUSES
+            if failure.nature(run.facts) == "rejected"
         ),
         otherwise="no handshake was answered with 400, 401, 403 or 404",
     )

@@ -26,8 +26,8 @@ _SAME_TURN_S = 0.05
 def usage_adds_up(run: Run) -> Judgement:
     if run.facts.usage == "none":
         return inapplicable("the plugin counts no usage")
-    if run.history.lies("usage", "times"):
-        return unclear("the script made the server lie about usage or times")
+    if run.history.lies("times"):
+        return unclear("the script made the server lie about times")
     return overall(
         (_adds_up(run, stream) for stream in run.history.streams), otherwise="no stream was opened"
     )
