@@ -10,7 +10,7 @@ from __future__ import annotations
 import array
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sttkit.driver.census import is_kits_module, plugin_tasks
@@ -55,6 +55,7 @@ class Holding:
         gc.collect()
         things = gc.get_objects()
         counted = Counter(_classes(things))
+        audio_s = _audio_seconds(things)  # before `data_of` gives any of them a dict that is new
         data = data_of(*owners)
         if self._objects is None:
             self._objects, self._data, self._sessions = counted, data, sessions
@@ -70,7 +71,7 @@ class Holding:
                 "entries": _if(data.entries - self._data.entries, least=least),
                 "longer": _grown(self._data.longest, data.longest, least),
             },
-            "audio_s": round(_audio_seconds(things), 1),
+            "audio_s": round(audio_s, 1),
         }
 
 
@@ -100,9 +101,18 @@ def _audio_seconds(things: Iterable[object]) -> float:
     for thing in things:
         if type(thing) is bytearray or type(thing).__module__ == "array":
             continue
-        for held in gc.get_referents(thing):
+        for held in _held_by(thing):
             if isinstance(held, _RAW):
                 size = held.nbytes if isinstance(held, memoryview) else len(held)
                 if size >= _LEAST_BYTES:
                     sizes[id(held)] = size
     return sum(sizes.values()) / _BYTES_PER_S
+
+
+def _held_by(thing: object) -> Iterator[object]:
+    """What a thing refers to, also by a dict of plain data only, which `gc` does not list."""
+    for held in gc.get_referents(thing):
+        if type(held) is dict and not gc.is_tracked(held):
+            yield from held.values()
+        else:
+            yield held

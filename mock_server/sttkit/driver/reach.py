@@ -64,10 +64,10 @@ def data_of(*owners: object) -> Data:
         beginnings += attributes.values()
         _note_longest(longest, name, attributes)
     total = entries = 0
-    for thing in _reachable(beginnings):
+    for thing, attributes in _reachable(beginnings):
         total += _bytes_of(thing)
         entries += _entries_of(thing)
-        _note_longest(longest, _name_of(type(thing)), _attributes(thing))
+        _note_longest(longest, _name_of(type(thing)), attributes)
     return Data(total, entries, longest)
 
 
@@ -94,8 +94,13 @@ def _note_longest(longest: dict[str, int], owner: str, attributes: dict[str, Any
             longest[key] = max(size, longest.get(key, 0))
 
 
-def _reachable(beginnings: Iterable[object]) -> Iterator[object]:
-    """Each thing once."""
+def _reachable(beginnings: Iterable[object]) -> Iterator[tuple[object, dict[str, Any]]]:
+    """Each thing once, with its attributes.
+
+    Things that were set aside by `gc.freeze` are none that grow. They are gone through, but not
+    asked for attributes: that may give them a dict, which everybody would take for something new.
+    """
+    fresh = {id(thing) for thing in gc.get_objects()}
     seen = {id(_attributes(module)) for module in list(sys.modules.values())}
     ahead = list(beginnings)
     while ahead:
@@ -103,9 +108,9 @@ def _reachable(beginnings: Iterable[object]) -> Iterator[object]:
         if id(thing) in seen or _leads_out(thing):
             continue
         seen.add(id(thing))
-        yield thing
-        attributes = _attributes(thing)
-        # The dict itself is no hoard: to look at it may be what makes it.
+        attributes = _attributes(thing) if id(thing) in fresh else {}
+        yield thing, attributes
+        # The dict itself is no hoard.
         seen.add(id(attributes))
         ahead += attributes.values()
         ahead += _referents(thing)
