@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from livekit.agents import stt
 
 from sttkit.controls.probe_stream import language_code
 
-from .base import Stream, breaks
+from .base import STT, Stream, breaks
 
 Kind = stt.SpeechEventType
 
@@ -134,3 +136,23 @@ class Unmarked(Stream):
 
     def _start_speech(self, *, implied):
         pass
+
+
+@breaks("ORDER-3:batch", "none@batch")
+class Hasty(STT):
+    """Takes the first segment of a recording for all of it."""
+
+    def _batch_event(self, status, body, language):
+        event = super()._batch_event(status, body, language)
+        event.alternatives[0].text = json.loads(body)["segments"][0]["text"]
+        return event
+
+
+@breaks("ORDER-3:mute", "none@batch")
+class Mumbling(STT):
+    """Returns an empty transcript, whatever the recording says."""
+
+    def _batch_event(self, status, body, language):
+        event = super()._batch_event(status, body, language)
+        event.alternatives[0].text = ""
+        return event

@@ -508,6 +508,12 @@ _breaks(
     ),
 )
 _breaks(
+    "ORDER-3:batch",
+    "none@batch",
+    "takes the first segment of a recording for all of it",
+    Change("_batch", "text=answer.text", "text=answer.segments[0].text"),
+)
+_breaks(
     "ORDER-4",
     "none@idle",
     "says an interim again after its final",

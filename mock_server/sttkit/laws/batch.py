@@ -8,6 +8,8 @@ from sttkit.laws.budget import budget_of
 from sttkit.laws.connections import FINAL_STATUSES, TRANSIENT_STATUSES, Connection
 from sttkit.laws.judging import count, overall
 from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
+from sttkit.laws.streams import text_of
+from sttkit.laws.words import Words, quoted, words_of
 from sttkit.trace import Record
 
 NOT_RETRYABLE_SINCE = (1, 8, 4)
@@ -23,11 +25,14 @@ class Try:
         at: when it began.
         failed: how it failed: ``http=503``, ``batch-cut``, or not (None).
         waited: seconds until the client gave up a request that had no answer, or None.
+        answered: the words of the answer, none if it said that nothing was said; None if it had no
+            transcript.
     """
 
     at: float
     failed: str | None
     waited: float | None = None
+    answered: Words | None = None
 
     @property
     def status(self) -> int | None:
@@ -77,8 +82,16 @@ def _try(connection: Connection) -> Try:
             return Try(connection.began, f"http={record.data['status']}")
     # A client that left before there was an answer had waited for it as long as it would.
     if connection.left is None or connection.first("response") is not None:
-        return Try(connection.began, None)
+        return Try(connection.began, None, answered=_answered(connection))
     return Try(connection.began, "no-answer", connection.left.at - connection.began)
+
+
+def _answered(connection: Connection) -> Words | None:
+    for record in connection.sent:
+        if record.data.get("batch"):
+            return words_of(text_of(record))
+    # What the recording says was kept back, and that it says nothing was answered instead.
+    return () if connection.of("withheld") else None
 
 
 def recognize_follows_the_rules(run: Run) -> Judgement:
@@ -93,7 +106,8 @@ def _follows_the_rules(run: Run, call: Record, tries: list[Try]) -> Judgement:
     if not any(t.failed for t in tries):
         if tries and error is not None:
             return broken("the transcript, were it empty", f"{error['type']} raised", call.at)
-        return passed() if text == "" else unexercised("no request failed")
+        silent = text == "" and tries and tries[-1].answered == ()
+        return passed() if silent else unexercised("no request failed")
     if text is None and error is None:
         return unclear("the call did not return")
     last = tries[-1]
@@ -161,6 +175,30 @@ def _final_is_final(run: Run, call: Record, tries: list[Try]) -> Judgement:
     if error["retryable"]:
         return broken(expected, f"{error['type']} that says it is retryable", call.at)
     return passed()
+
+
+def words_are_those_answered(run: Run) -> Judgement:
+    """ORDER-3 for a batch run."""
+    return overall(
+        (_are_those_answered(call, tries) for call, tries in calls(run)),
+        otherwise="nothing was recognised as a whole",
+    )
+
+
+def _are_those_answered(call: Record, tries: list[Try]) -> Judgement:
+    answers = [t.answered for t in tries if t.answered is not None]
+    text = call.data["text"]
+    if text is None or not answers or tries[-1].failed:
+        return unexercised("no answer with a transcript became one")
+    said = words_of(text)
+    # A long recording may be asked for piece by piece.
+    if said in (answers[-1], tuple(word for answer in answers for word in answer)):
+        return passed()
+    return broken(f"the words of the answer {_told(answers[-1])}", _told(said), call.at)
+
+
+def _told(words: Words) -> str:
+    return quoted(words, most=8) if words else "none"
 
 
 LAWS = (

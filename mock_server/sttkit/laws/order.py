@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sttkit.laws.batch import words_are_those_answered
 from sttkit.laws.finals import delivered_as_owed, difference, items_of
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.model import (
@@ -37,6 +38,8 @@ def event_name(kind: str) -> str:
 
 
 def finals_come_once_in_order(run: Run) -> Judgement:
+    if run.history.of("batch"):
+        return words_are_those_answered(run)
     return each_stream_in_order(run, _once_in_order)
 
 
@@ -129,11 +132,12 @@ LAWS = (
         "ORDER-3",
         "must",
         "The server's finals arrive in its order, each exactly once: none lost, doubled or "
-        "invented. Finals may be joined or split, and a cut utterance's interim may become one.",
+        "invented. Finals may be joined or split, and a cut utterance's interim may become one. "
+        "recognize() returns the words of the server's answer, all of them and no others.",
         "Finals are the conversation: a lost one is a sentence the agent never heard, a doubled "
         "one is answered twice.",
-        "The words of the finals that the server sent, against those delivered, case and "
-        "punctuation aside.",
+        "The words of the finals that the server sent, or answered a recording with, against "
+        "those delivered, case and punctuation aside.",
         finals_come_once_in_order,
     ),
     Law(

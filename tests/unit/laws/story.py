@@ -259,11 +259,16 @@ class Story:
         error = an_error(**facts) if text is None else None
         return self.client("batch", text=text, error=error, took=0.1)
 
-    def request(self, status: int = 200, fault: str | None = None) -> Story:
-        """One HTTP request of a batch, and its answer."""
+    def request(
+        self, status: int = 200, fault: str | None = None, *, says: str | None = None
+    ) -> Story:
+        """One HTTP request of a batch, and its answer: a transcript that ``says`` so, if any."""
         self.attempt().server("request", method="POST", path="/", query={}, headers={})
         if fault is not None:
             self.fault(fault, "batch")
+        if says is not None:
+            kind = "sent" if fault is None else "withheld"
+            self.server(kind, event="final", text=says, batch=True)
         return self.server("response", status=status, retry_after=None, batch=True)
 
     # --- both -------------------------------------------------------------------------------
