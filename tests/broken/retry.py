@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import aiohttp
-from livekit.agents import APIConnectionError, APIError, APIStatusError, stt
+from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError, stt
 
 from sttkit.controls.probe_stream import language_code
 
@@ -155,6 +155,44 @@ class RawBatch(STT):
             )
         except APIStatusError as error:
             raise RuntimeError(f"status {error.status_code}") from None
+
+
+@breaks("RETRY-11:refused", "refused@connecting/none@batch")
+class RawRefusal(STT):
+    """Lets out the HTTP client's own error where a recording finds nobody to take it."""
+
+    async def _recognize_impl(self, buffer, *, language=None, conn_options):
+        async with self.setting.http_session.get(f"{self.setting.place.http}/health"):
+            pass
+        return await super()._recognize_impl(buffer, language=language, conn_options=conn_options)
+
+
+@breaks("RETRY-11:patient", "no-answer@connecting/none@batch")
+class Patient(STT):
+    """Waits for the answer to a recording for ever."""
+
+    async def _recognize_impl(self, buffer, *, language=None, conn_options):
+        try:
+            return await super()._recognize_impl(
+                buffer, language=language, conn_options=conn_options
+            )
+        except APITimeoutError:
+            await asyncio.Event().wait()
+
+
+@breaks("RETRY-2:batch", "batch-http=503@batch:each")
+class Doubling(STT):
+    """Tries each of the base class's attempts at a recording twice."""
+
+    async def _recognize_impl(self, buffer, *, language=None, conn_options):
+        try:
+            return await super()._recognize_impl(
+                buffer, language=language, conn_options=conn_options
+            )
+        except APIError:
+            return await super()._recognize_impl(
+                buffer, language=language, conn_options=conn_options
+            )
 
 
 @breaks("RETRY-12", "close=1011@mid-utterance+update-options")

@@ -166,6 +166,17 @@ _breaks(
     _gives_up("            await asyncio.sleep(0.3)\n            return await self._run()"),
 )
 _breaks(
+    "RETRY-2:batch",
+    "batch-http=503@batch:each",
+    "tries a recording again by itself, for ever",
+    Change(
+        "_batch",
+        "    raise failure\n",
+        "    await asyncio.sleep(0.3)\n"
+        "    return await recognize(http, server, config, buffer, conn_options)\n",
+    ),
+)
+_breaks(
     "RETRY-3",
     "close=1011@mid-utterance.2",
     "waits a while of its own before it connects again",

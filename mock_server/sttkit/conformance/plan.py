@@ -104,6 +104,12 @@ _COMBINED = (
     "delay=2@mid-utterance/none@mid-utterance.2+end",
     # The answer to a recording comes so late that nobody waits for it.
     "batch-slow=60@batch",
+    # A recording's request never gets so far as to be answered, once or for good.
+    "refused@connecting/none@batch",
+    "no-answer@connecting/none@batch",
+    "unknown-host@connecting/none@batch",
+    "refused@connecting:each/none@batch",
+    "batch-http=503@batch:each",
     # The last final is lost, after the end of the audio.
     "reset@flush/none@mid-utterance.2+end",
     # The sender meets the break before the receiver does.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sttkit.laws.budget import budget_of
 from sttkit.laws.connections import FINAL_STATUSES, TRANSIENT_STATUSES, Connection
-from sttkit.laws.judging import count, overall
+from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, passed, unclear, unexercised
 from sttkit.laws.streams import text_of
 from sttkit.laws.words import Words, quoted, words_of
@@ -103,13 +103,16 @@ def recognize_follows_the_rules(run: Run) -> Judgement:
 
 def _follows_the_rules(run: Run, call: Record, tries: list[Try]) -> Judgement:
     text, error = call.data["text"], call.data["error"]
+    if error is not None and error["type"] == "DidNotReturn":
+        took = secs(call.data["took"])
+        if len(tries) > 1:  # each may have been given its time
+            return unclear(f"the call did not return within {took}")
+        return broken("a transcript or an APIError", f"nothing within {took}", call.at)
     if not any(t.failed for t in tries):
         if tries and error is not None:
             return broken("the transcript, were it empty", f"{error['type']} raised", call.at)
         silent = text == "" and tries and tries[-1].answered == ()
         return passed() if silent else unexercised("no request failed")
-    if text is None and error is None:
-        return unclear("the call did not return")
     last = tries[-1]
     if text is not None:
         if last.failed:
@@ -207,7 +210,7 @@ LAWS = (
         "must",
         "recognize() retries transient HTTP failures up to the budget, does not retry 400, 401, "
         "403 and 404, raises an APIError, and never makes a transcript out of an error answer, or "
-        "an error out of an answer that nothing was said.",
+        "an error out of an answer that nothing was said. It does not wait for an answer for ever.",
         "An error page taken for a transcript reaches the language model as something the caller "
         "said.",
         "The requests of each recognize(), their answers, and what the call returned or raised.",

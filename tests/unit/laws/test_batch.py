@@ -109,6 +109,44 @@ def a_request_that_was_given_up_raises_a_raw_error() -> Run:
     return given_up().batch(type="TimeoutError", api=False).run()
 
 
+def unanswered() -> Story:
+    """The request is never answered, and the client does not leave."""
+    return story().attempt().fault("no-answer", "connecting")
+
+
+@cases.fails("RETRY-11")
+def an_answer_is_waited_for_for_ever() -> Run:
+    return unanswered().later(74.0).batch(type="DidNotReturn", api=False).run()
+
+
+@cases.doubts("RETRY-11")
+def a_second_answer_is_waited_for_when_the_run_ends() -> Run:
+    tale = unanswered().later(60.0).attempt().fault("no-answer", "connecting")
+    return tale.later(14.0).batch(type="DidNotReturn", api=False).run()
+
+
+@cases.passes("ORDER-3", "RETRY-11")
+def an_unanswered_request_is_tried_again() -> Run:
+    tale = unanswered().later(30.0).left("abort").error()
+    return tale.request(200, says="hello there").batch("hello there").run()
+
+
+@cases.passes("RETRY-2", "RETRY-11")
+def the_server_is_not_there_for_a_whole_budget() -> Run:
+    return story().refused().refused().refused().refused().batch().run()
+
+
+@cases.fails("RETRY-2", "RETRY-11")
+def the_budget_ends_with_a_raw_error() -> Run:
+    tale = story().refused().refused().refused().refused()
+    return tale.batch(type="ClientConnectorError", api=False).run()
+
+
+@cases.fails("RETRY-11")
+def an_unknown_host_is_not_tried_again() -> Run:
+    return story().attempt("unknown-host").fault("unknown-host", "connecting").batch().run()
+
+
 @cases.passes("RETRY-4", "RETRY-11")
 def a_wrong_key_raises_at_once() -> Run:
     tale = story().request(401, "batch-http=401")
