@@ -234,6 +234,29 @@ class Restarting(Stream):
         return data
 
 
+@breaks("TIME-1:twice", "close=1011@after-final")
+class Premonition(Stream):
+    """Moves the times of each session on by twice what the stream was old when it began."""
+
+    def _data(self, message, text):
+        data = super()._data(message, text)
+        offset = getattr(self, "start_time_offset", 0.0)
+        data.start_time += offset
+        data.end_time += offset
+        return data
+
+
+@breaks("TIME-1:units", "none@idle")
+class Milliseconds(Stream):
+    """Takes seconds for milliseconds."""
+
+    def _data(self, message, text):
+        data = super()._data(message, text)
+        data.start_time /= 1000
+        data.end_time /= 1000
+        return data
+
+
 @breaks("TIME-2", "none@idle")
 class Overconfident(Stream):
     """Is surer than sure."""

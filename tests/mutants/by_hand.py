@@ -645,6 +645,14 @@ _breaks(
     _stream("language=connection.config.language, offset=offset", "language='en', offset=0.0"),
 )
 _breaks(
+    "TIME-1:twice",
+    "close=1011@after-final",
+    "moves times on by twice what the stream was old when the session began",
+    _stream(
+        "language=connection.config.language, offset=offset", "language='en', offset=2 * offset"
+    ),
+)
+_breaks(
     "TIME-2",
     "none@idle",
     "is surer than sure",

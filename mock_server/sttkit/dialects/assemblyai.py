@@ -147,6 +147,7 @@ DIALECT = from_tables(
         flush_message=False,
         signals_end=False,
         names_language=True,
+        tells_times=True,
         usage="client-audio",
         bad_message="invalid-message",
         session_limit=(_MAX_SESSION_S, "session-expired"),

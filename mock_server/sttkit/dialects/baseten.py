@@ -76,6 +76,7 @@ DIALECT = from_tables(
         signals_start=False,
         signals_end=False,
         names_language=True,
+        tells_times=True,
         bad_message="invalid-input",
     ),
     rate="streaming_params.sample_rate",

@@ -40,6 +40,7 @@ DIALECT = from_tables(
         signals_start=False,
         signals_end=False,
         names_language=True,
+        tells_times=True,
         bad_message="invalid-input",
     ),
 )

@@ -158,6 +158,7 @@ DIALECT = from_tables(
         answers_empty_flush=False,
         retracts=True,
         names_language=True,
+        tells_times=True,
         usage="client-audio",
         idle_limit=30.0,
         idle_close=(1001, "idle"),

@@ -133,6 +133,7 @@ DIALECT = from_tables(
         signals_end=False,
         # A result that ends an utterance may have an empty transcript.
         retracts=True,
+        tells_times=True,
         usage="connection-lifetime",
         idle_limit=10.0,
         idle_close=(1011, _NET_0001),

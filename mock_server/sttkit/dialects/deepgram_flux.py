@@ -108,6 +108,7 @@ DIALECT = from_tables(
         # There is ForceEndTurn, but a plugin's flush() sends only the rest of the audio.
         flush_message=False,
         signals_end=False,
+        tells_times=True,
         usage="client-audio",
     ),
     default_rate=None,

@@ -117,6 +117,7 @@ DIALECT = from_tables(
     facts=Facts(
         flush_message=False,
         names_language=True,
+        tells_times=True,
         usage="client-audio",
         bad_message="bad-message",
     ),

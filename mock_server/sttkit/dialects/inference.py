@@ -110,6 +110,7 @@ DIALECT = from_tables(
         # There is session.finalize, but a plugin's flush() sends only the rest of the audio.
         flush_message=False,
         names_language=True,
+        tells_times=True,
         usage="client-audio",
         bad_message="bad-message",
     ),

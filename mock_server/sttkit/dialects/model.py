@@ -126,6 +126,7 @@ class Facts:
         endpointing: whether the server ends an utterance by itself at a pause; if not, only the
             client's flush does, and what is said until then is one segment.
         names_language: whether transcripts name their language.
+        tells_times: whether finals say from when to when they were said.
         usage: how RECOGNITION_USAGE is counted by the plugin; ``finals`` by the lengths that the
             server tells of them, as often as it sends them, ``utterances`` by the times at which
             the server says that they start and end.
@@ -152,6 +153,7 @@ class Facts:
     late_transcripts: bool = False
     endpointing: bool = True
     names_language: bool = False
+    tells_times: bool = False
     usage: Literal[
         "client-audio", "connection-lifetime", "utterances", "finals", "server-reported", "none"
     ] = "none"

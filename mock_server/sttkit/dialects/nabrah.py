@@ -78,6 +78,7 @@ DIALECT = from_tables(
         flush_message=False,
         signals_start=False,
         signals_end=False,
+        tells_times=True,
         usage="server-reported",
         bad_message="invalid",
     ),

@@ -51,6 +51,7 @@ DIALECT = from_tables(
         signals_start=False,
         signals_end=False,
         names_language=True,
+        tells_times=True,
     ),
     example="/asr/v1/speech-to-text/stream?token=x&format=pcm_s16le",
 )

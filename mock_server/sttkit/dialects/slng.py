@@ -90,6 +90,7 @@ DIALECT = from_tables(
         greeting_required=True,
         signals_start=False,
         names_language=True,
+        tells_times=True,
         usage="client-audio",
         bad_message="config_error",
     ),

@@ -128,7 +128,9 @@ DIALECT = from_tables(
         {"type": "speech_started", "timestamp": None},
         {"type": 5},
     ),
-    facts=Facts(answers_empty_flush=True, names_language=True, usage="client-audio"),
+    facts=Facts(
+        answers_empty_flush=True, names_language=True, tells_times=True, usage="client-audio"
+    ),
     batch=Batch((_BATCH, _OLDER), _read_batch, _write_batch),
     example="/waves/v1/stt/live?model=pulse&encoding=linear16&sample_rate=16000",
 )

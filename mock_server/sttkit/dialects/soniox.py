@@ -159,6 +159,7 @@ DIALECT = from_tables(
         # Its endpoint token may come alone.
         retracts=True,
         names_language=True,
+        tells_times=True,
         usage="server-reported",
         idle_limit=20.0,
         idle_close=(1000, ""),

@@ -130,6 +130,7 @@ DIALECT = from_tables(
         greeting_required=True,
         # There is ForceEndOfUtterance, but with the server's voice detection a client sends none.
         flush_message=False,
+        tells_times=True,
         usage="client-audio",
         transient_closes=frozenset({1011, 4005, 4013}),
         bad_message="invalid_message",

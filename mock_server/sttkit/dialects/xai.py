@@ -82,6 +82,7 @@ DIALECT = from_tables(
         signals_start=False,
         signals_end=False,
         names_language=True,
+        tells_times=True,
         usage="client-audio",
         bad_message="bad-message",
     ),

@@ -13,6 +13,8 @@ from sttkit.trace import Record
 BACKWARDS_S = 0.1
 END_SLACK_S = 0.5
 """Ends are told less exactly than starts: some include the pause behind the speech."""
+MOVED_SLACK_S = 0.25
+"""Times are rounded, and a session begins a little earlier for the client than for the server."""
 _AHEAD_S = 1.0
 _NOT_REAL_PACE = ("burst", "block-loop", "end-at-once")
 
@@ -36,6 +38,10 @@ def _go_forward(run: Run, stream: Stream) -> Judgement:
             return flaw
     if stream.actions(*_NOT_REAL_PACE):
         return passed()
+    for final in stream.finals:
+        flaw = _strays(run, stream, final)
+        if flaw is not None:
+            return flaw
     order = run.history.order
     for session in stream.connections[1:]:
         if session.ready is None:
@@ -51,6 +57,49 @@ def _go_forward(run: Run, stream: Stream) -> Judgement:
             expected = f"a start after the reconnect of {secs(earliest)} or more"
             return broken(expected, secs(start), after.at)
     return passed()
+
+
+def _strays(run: Run, stream: Stream, final: Record) -> Judgement | None:
+    """What is wrong with a final's times if they are not the server's, counted from another zero.
+
+    A session's zero is when it began or, after the caller was muted, when its audio came: no plugin
+    has a reason to move a time back, or on by more than the age that the stream had then.
+    """
+    told = _told_of(run, stream, final)
+    if told is None:
+        return None
+    session = next((c for c in stream.connections if c.number == told.conn), None)
+    if session is None or session.ready is None:
+        return None
+    began = session.ready.at
+    mute = stream.muted(began, final.at)
+    latest = max(began - stream.opened.at, stream.pushed_by(began)) + mute
+    start, end = (float(final.data[key]) - float(told.data[key]) for key in ("start", "end"))
+    near = all(-MOVED_SLACK_S <= by <= latest + MOVED_SLACK_S for by in (start, end))
+    if near and -END_SLACK_S <= end - start <= END_SLACK_S + mute:
+        return None
+    expected = f"{_span(told)}, as the server told, moved on by {secs(max(0.0, latest))} at most"
+    return broken(expected, _span(final), final.at)
+
+
+def _told_of(run: Run, stream: Stream, final: Record) -> Record | None:
+    """The server's final that one of the plugin's is made of, if its times can be compared."""
+    if not run.facts.tells_times or run.subject.speech_only or not _lasts(final):
+        return None
+    words = words_of(text_of(final))
+    saying = [
+        r for r in stream.sent if r.data.get("event") == "final" and words_of(text_of(r)) == words
+    ]
+    return saying[0] if len(saying) == 1 and _lasts(saying[0]) else None
+
+
+def _lasts(record: Record) -> bool:
+    """Whether it has times, and not only a moment."""
+    return float(record.data.get("end") or 0.0) > float(record.data.get("start") or 0.0)
+
+
+def _span(record: Record) -> str:
+    return f"{secs(record.data['start'])} to {secs(record.data['end'])}"
 
 
 def _ran_ahead(stream: Stream, events: list[Record]) -> bool:
@@ -103,11 +152,12 @@ LAWS = (
         "TIME-1",
         "must",
         "Start and end times are in seconds since the stream began, no end lies before its start, "
-        "and across a reconnect they do not go backwards by more than 0.1 s.",
+        "and across a reconnect they do not go backwards by more than 0.1 s. They are those that "
+        "the server told of its session, moved on by the age of the stream when that began.",
         "Times that start over put the second half of a call on top of the first, in subtitles as "
         "in interruptions.",
         "The times of transcripts, before and after each new session where audio is pushed at "
-        "real pace.",
+        "real pace, and those of each final whose words the server said once.",
         times_go_forward,
         since=(1, 3, 9),
     ),

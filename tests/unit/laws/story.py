@@ -26,7 +26,11 @@ ENDPOINTS = (1.42, 3.08)
 """Where the recogniser has heard enough pause behind each utterance."""
 OVER = 3.38
 FACTS = Facts(
-    greeting="on-config", greeting_required=True, names_language=True, usage="client-audio"
+    greeting="on-config",
+    greeting_required=True,
+    names_language=True,
+    tells_times=True,
+    usage="client-audio",
 )
 
 

@@ -1,12 +1,13 @@
 """TIME: when things were said, and how surely."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from sttkit.laws.model import Run
 from tests.unit.laws.cases import Cases
-from tests.unit.laws.story import Story, healthy, since, story
+from tests.unit.laws.story import Story, healthy, since, story, with_facts
 
 cases = Cases()
 
@@ -71,6 +72,94 @@ def older_frameworks_have_no_offset() -> Run:
 def the_server_lies_about_times() -> Run:
     tale = story().stream().opened().fault("bad-times").talk(until=1.42)
     return tale.final("hello there", start=9.0, end=1.0).run()
+
+
+Times = tuple[float, float]
+
+FIRST: Times = (0.4, 1.12)
+SECOND: Times = (0.32, 1.18)
+"""As the server tells them, of two sessions."""
+BEGAN = 1.6
+"""How old the stream is when the second session begins: the offset of its times."""
+
+
+def told(first: Times, second: Times, *, flushed: bool = False) -> Story:
+    """Two utterances on two sessions, whose server tells `FIRST` and `SECOND`."""
+    tale = story().stream().opened().talk(until=1.42)
+    tale.sent("final", "hello there", start=FIRST[0], end=FIRST[1])
+    tale.final("hello there", start=first[0], end=first[1]).fault("reset").error()
+    tale.talk(until=BEGAN, heard=False).opened().talk(until=3.08)
+    tale.sent("final", "how are you", start=SECOND[0], end=SECOND[1])
+    return tale.final("how are you", start=second[0], end=second[1]).finished()
+
+
+@cases.passes("TIME-1")
+def a_sessions_times_are_moved_on_by_when_it_began() -> Run:
+    return told(FIRST, (1.92, 2.78)).run()
+
+
+@cases.passes("TIME-1")
+def a_little_is_lost_in_rounding() -> Run:
+    return told((0.5, 1.0), (2.1, 2.9)).run()
+
+
+@cases.fails("TIME-1")
+def the_offset_is_added_twice() -> Run:
+    return told(FIRST, (0.32 + 2 * BEGAN, 1.18 + 2 * BEGAN)).run()
+
+
+@cases.fails("TIME-1")
+def the_offset_is_added_to_the_start_of_a_long_final_only() -> Run:
+    tale = story().stream().talk(until=BEGAN).opened().talk(until=4.2)
+    tale.sent("final", "how are you", start=0.32, end=2.5)
+    return tale.final("how are you", start=0.32 + BEGAN, end=2.5).run()
+
+
+@cases.fails("TIME-1")
+def milliseconds_are_divided_twice() -> Run:
+    return told((0.0004, 0.00112), (0.00192, 0.00278)).run()
+
+
+@cases.fails("TIME-1")
+def times_are_told_of_another_final() -> Run:
+    tale = story().stream().opened().talk(until=3.08)
+    tale.sent("final", "hello there", start=0.4, end=1.12)
+    tale.sent("final", "how are you", start=1.92, end=2.78)
+    return tale.final("hello there", start=1.92, end=2.78).run()
+
+
+@cases.passes("TIME-1")
+def a_caller_who_was_muted_is_heard_at_the_time_on_the_wall() -> Run:
+    tale = story().stream().opened().talk(until=1.42).later(180.0).talk(until=3.08)
+    tale.sent("final", "how are you", start=1.92, end=2.78)
+    return tale.final("how are you", start=181.92, end=182.78).run()
+
+
+@cases.passes("TIME-1")
+def what_the_server_says_twice_cannot_be_told_apart() -> Run:
+    tale = story().stream().opened().talk(until=3.08)
+    tale.sent("final", "hello there", start=0.4, end=1.12)
+    tale.sent("final", "hello there", start=1.92, end=2.78)
+    return tale.final("hello there", start=1.92, end=2.78).run()
+
+
+@cases.passes("TIME-1")
+def a_plugin_has_to_guess_the_times_that_no_server_tells() -> Run:
+    tale = told((0.9, 1.4), (2.6, 3.0))
+    return tale.run(facts=with_facts(tells_times=False))
+
+
+@cases.passes("TIME-1")
+def a_plugin_keeps_pauses_from_the_server_and_makes_up_for_them() -> Run:
+    tale = told(FIRST, (3.0, 3.8))
+    return tale.run(subject=replace(since((1, 8, 9)), speech_only=True))
+
+
+@cases.passes("TIME-1")
+def audio_is_not_pushed_at_real_pace() -> Run:
+    tale = story().stream().opened().action("burst").push(0.0, 3.08).later(1.0)
+    tale.sent("final", "how are you", start=1.92, end=2.78)
+    return tale.final("how are you", start=0.2, end=1.06).run()
 
 
 # --- TIME-2 ---------------------------------------------------------------------------------
