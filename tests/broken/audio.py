@@ -267,6 +267,16 @@ class Overconfident(Stream):
         return data
 
 
+@breaks("TIME-2:lost", "none@idle")
+class Doubtful(Stream):
+    """Hands on no confidence, which then is 0."""
+
+    def _data(self, message, text):
+        data = super()._data(message, text)
+        data.confidence = 0.0
+        return data
+
+
 @breaks("AUDIO-7:even", "none@mid-utterance+flush-twice")
 class Pedantic(Stream):
     """Tells the server of a flush only along with audio that it had kept back."""

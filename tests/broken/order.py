@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from livekit.agents import stt
+from livekit.agents.types import TimedString
 
 from sttkit.controls.probe_stream import language_code
 
@@ -97,6 +98,23 @@ class Tongueless(Stream):
     def _data(self, message, text):
         data = super()._data(message, text)
         return stt.SpeechData(language=language_code(""), text=text, start_time=data.start_time)
+
+
+@breaks("ORDER-7:words", "close=1011@after-final")
+class Laconic(Stream):
+    """Asks for single words when it first connects only."""
+
+    broke = False
+
+    def _broken(self, error):
+        self.broke = True
+        super()._broken(error)
+
+    def _data(self, message, text):
+        data = super()._data(message, text)
+        if not self.broke:
+            data.words = [TimedString(word) for word in text.split()]
+        return data
 
 
 @breaks("ORDER-8", "reset@mid-utterance.2")

@@ -63,6 +63,22 @@ def test_an_http_error_is_json(name: str) -> None:
     assert "busy" in json.dumps(load_dialect(name).http_error(503, "busy"))
 
 
+@every_dialect
+def test_what_a_dialect_is_said_to_tell_is_in_its_finals(name: str) -> None:
+    dialect = load_dialect(name)
+    view = View("session-0", {"include_timestamps": "true"}, 3)
+
+    def messages(*, later: float = 0.0, confidence: float = 0.9) -> list[object]:
+        words = tuple(Word(w.text, w.start + later, w.end + later) for w in WORDS)
+        final = Final("hello there", 0.5 + later, 1.1 + later, words, confidence)
+        return list(dialect.write(final, view))
+
+    if dialect.facts.tells_times:
+        assert messages() != messages(later=3.0)
+    if dialect.facts.tells_confidence:
+        assert messages() != messages(confidence=0.4)
+
+
 def test_an_unknown_dialect_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="did you mean 'deepgram'"):
         load_dialect("deepgramm")

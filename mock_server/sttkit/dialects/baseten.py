@@ -77,6 +77,7 @@ DIALECT = from_tables(
         signals_end=False,
         names_language=True,
         tells_times=True,
+        tells_confidence=True,
         bad_message="invalid-input",
     ),
     rate="streaming_params.sample_rate",

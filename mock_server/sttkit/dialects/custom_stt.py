@@ -159,6 +159,7 @@ DIALECT = from_tables(
         retracts=True,
         names_language=True,
         tells_times=True,
+        tells_confidence=True,
         usage="client-audio",
         idle_limit=30.0,
         idle_close=(1001, "idle"),

@@ -134,6 +134,7 @@ DIALECT = from_tables(
         # A result that ends an utterance may have an empty transcript.
         retracts=True,
         tells_times=True,
+        tells_confidence=True,
         usage="connection-lifetime",
         idle_limit=10.0,
         idle_close=(1011, _NET_0001),

@@ -111,6 +111,7 @@ DIALECT = from_tables(
         flush_message=False,
         names_language=True,
         tells_times=True,
+        tells_confidence=True,
         usage="client-audio",
         bad_message="bad-message",
     ),

@@ -126,7 +126,8 @@ class Facts:
         endpointing: whether the server ends an utterance by itself at a pause; if not, only the
             client's flush does, and what is said until then is one segment.
         names_language: whether transcripts name their language.
-        tells_times: whether finals say from when to when they were said.
+        tells_times, tells_confidence: whether finals say, at least to a client that asks for it,
+            from when to when they were said, and how sure the provider is of them.
         usage: how RECOGNITION_USAGE is counted by the plugin; ``finals`` by the lengths that the
             server tells of them, as often as it sends them, ``utterances`` by the times at which
             the server says that they start and end.
@@ -154,6 +155,7 @@ class Facts:
     endpointing: bool = True
     names_language: bool = False
     tells_times: bool = False
+    tells_confidence: bool = False
     usage: Literal[
         "client-audio", "connection-lifetime", "utterances", "finals", "server-reported", "none"
     ] = "none"

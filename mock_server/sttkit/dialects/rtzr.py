@@ -70,6 +70,7 @@ DIALECT = from_tables(
     },
     facts=Facts(
         tells_times=True,
+        tells_confidence=True,
         # To ask for finals is to end the session: each segment has a connection of its own.
         flush_message=False,
         signals_start=False,

@@ -91,6 +91,7 @@ DIALECT = from_tables(
         signals_start=False,
         names_language=True,
         tells_times=True,
+        tells_confidence=True,
         usage="client-audio",
         bad_message="config_error",
     ),

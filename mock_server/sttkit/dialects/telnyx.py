@@ -95,6 +95,7 @@ DIALECT = from_tables(
         {"errors": "many"},
     ),
     facts=Facts(
+        tells_confidence=True,
         # There are messages for both, but not for the engine that a plugin asks for by default.
         end_marker=False,
         flush_message=False,

@@ -60,7 +60,6 @@ class Collector:
             language=str(language) if language is not None else None,
             alternatives=len(alternatives),
             usage_s=getattr(getattr(event, "recognition_usage", None), "audio_duration", None),
-            request_id=self._trace.redact(str(getattr(event, "request_id", ""))),
             words=len(getattr(first, "words", None) or ()),
         )
         self.check("event", _safe(repr, event), stream)
@@ -103,7 +102,6 @@ class Collector:
             audio_duration=audio,
             duration=getattr(metrics, "duration", 0.0),
             streamed=bool(getattr(metrics, "streamed", True)),
-            request_id=self._trace.redact(str(getattr(metrics, "request_id", ""))),
             acquired=connection and not audio,
         )
         self.check("metrics", _safe(repr, metrics), stream)

@@ -12,11 +12,11 @@ from sttkit.laws.model import (
     Judgement,
     Law,
     Run,
-    Verdict,
     broken,
     inapplicable,
     passed,
     unexercised,
+    warned,
 )
 from sttkit.laws.retry import is_retried
 from sttkit.laws.streams import Stream
@@ -83,15 +83,11 @@ def _lacks_event(run: Run, stream: Stream, failure: Failure) -> Judgement | None
         return None  # it would have connected again anyway
     said = [r for r in stream.errors if failure.order < history.order(r) < until]
     if not said:
-        return _warning(f"an error event for {failure.what}", "none", failure.at)
+        return warned(f"an error event for {failure.what}", "none", failure.at)
     if reaction.what == "retried" and not said[0].data["recoverable"]:
         expected = f"a recoverable error event for {failure.what}, which is retried"
-        return _warning(expected, "an unrecoverable one", said[0].at)
+        return warned(expected, "an unrecoverable one", said[0].at)
     return None
-
-
-def _warning(expected: str, observed: str, at: float) -> Judgement:
-    return Judgement(Verdict.WARN, expected=expected, observed=observed, at=at)
 
 
 def _said(event: Record) -> str:

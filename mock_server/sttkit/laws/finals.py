@@ -117,6 +117,15 @@ def delivered_as_owed(run: Run, stream: Stream) -> bool:
     return len(said) in places
 
 
+def told_as(stream: Stream, final: Record) -> Record | None:
+    """The server's final that a delivered one is made of, if just one says these words."""
+    words = words_of(text_of(final))
+    saying = [
+        r for r in stream.sent if r.data.get("event") == "final" and words_of(text_of(r)) == words
+    ]
+    return saying[0] if len(saying) == 1 else None
+
+
 def undelivered(run: Run, stream: Stream, *, since: int = -1) -> list[Item]:
     """Owed finals sent behind a place in the trace of which a word came in no final."""
     counts = Counter(stream.final_words)

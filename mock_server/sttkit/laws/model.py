@@ -181,6 +181,11 @@ def broken(expected: str, observed: str, at: float | None = None) -> Judgement:
     return Judgement(Verdict.FAIL, expected=expected, observed=observed, at=at)
 
 
+def warned(expected: str, observed: str, at: float | None = None) -> Judgement:
+    """The law holds, but what it says should be besides does not."""
+    return Judgement(Verdict.WARN, expected=expected, observed=observed, at=at)
+
+
 def unexercised(reason: str) -> Judgement:
     """The situation that the law speaks of never arose."""
     return Judgement(Verdict.NOT_EXERCISED, reason=reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sttkit.laws.batch import words_are_those_answered
-from sttkit.laws.finals import delivered_as_owed, difference, items_of
+from sttkit.laws.finals import delivered_as_owed, difference, items_of, told_as
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.model import (
     Judgement,
@@ -16,6 +16,7 @@ from sttkit.laws.model import (
     passed,
     unclear,
     unexercised,
+    warned,
 )
 from sttkit.laws.streams import FINAL, INTERIM, TRANSCRIPTS, Stream, text_of
 from sttkit.laws.words import quoted, words_of
@@ -124,7 +125,22 @@ def events_are_well_formed(run: Run) -> Judgement:
         named = run.facts.names_language and words_of(text_of(event))
         if kind in TRANSCRIPTS and named and not data.get("language"):
             return broken("the language that the server names", "none", event.at)
+    for stream in run.history.streams:
+        lost = _final_without_words(stream)
+        if lost is not None:
+            return warned("words with their times, as in finals before", "none", lost.at)
     return passed() if events else unexercised("there was no event")
+
+
+def _final_without_words(stream: Stream) -> Record | None:
+    """The first of the server's finals that lacks its single words after one that had them."""
+    have = False
+    for final in stream.finals:
+        if final.data.get("words"):
+            have = True
+        elif have and told_as(stream, final) is not None:
+            return final
+    return None
 
 
 LAWS = (
@@ -161,7 +177,8 @@ LAWS = (
         "ORDER-7",
         "must",
         "Every event is well-formed: transcripts carry an alternative, RECOGNITION_USAGE carries "
-        "usage, and the language is set where the provider names it.",
+        "usage, and the language is set where the provider names it. Finals that come with their "
+        "single words should do so in each session.",
         "Applications index into these fields; a missing one is an exception in their code.",
         "The fields of every event.",
         events_are_well_formed,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from sttkit.laws.finals import told_as
 from sttkit.laws.judging import overall, secs
-from sttkit.laws.model import Judgement, Law, Run, broken, passed, unexercised
+from sttkit.laws.model import Judgement, Law, Run, broken, passed, unexercised, warned
 from sttkit.laws.streams import Stream, text_of
 from sttkit.laws.words import words_of
 from sttkit.trace import Record
@@ -16,6 +17,8 @@ END_SLACK_S = 0.5
 MOVED_SLACK_S = 0.25
 """Times are rounded, and a session begins a little earlier for the client than for the server."""
 _AHEAD_S = 1.0
+_UNSURE = 0.01
+"""So far from 0 and 1 a confidence is neither, rounded."""
 _NOT_REAL_PACE = ("burst", "block-loop", "end-at-once")
 
 
@@ -38,8 +41,8 @@ def _go_forward(run: Run, stream: Stream) -> Judgement:
             return flaw
     if stream.actions(*_NOT_REAL_PACE):
         return passed()
-    for final in stream.finals:
-        flaw = _strays(run, stream, final)
+    if run.facts.tells_times and not run.subject.speech_only:
+        flaw = _stray(stream)
         if flaw is not None:
             return flaw
     order = run.history.order
@@ -59,38 +62,39 @@ def _go_forward(run: Run, stream: Stream) -> Judgement:
     return passed()
 
 
-def _strays(run: Run, stream: Stream, final: Record) -> Judgement | None:
-    """What is wrong with a final's times if they are not the server's, counted from another zero.
+def _stray(stream: Stream) -> Judgement | None:
+    """What is wrong with finals whose times are not the server's, counted from another zero."""
+    zeros = _latest_zeros(stream)
+    for final in stream.finals:
+        told = told_as(stream, final)
+        if told is None or told.conn not in zeros or not (_lasts(told) and _lasts(final)):
+            continue
+        began, latest = zeros[told.conn]
+        mute = stream.muted(began, final.at)
+        start, end = (float(final.data[key]) - float(told.data[key]) for key in ("start", "end"))
+        near = all(-MOVED_SLACK_S <= by <= latest + mute + MOVED_SLACK_S for by in (start, end))
+        if not near or not -END_SLACK_S <= end - start <= END_SLACK_S + mute:
+            by = secs(max(0.0, latest + mute))
+            expected = f"{_span(told)}, as the server told, moved on by {by} at most"
+            return broken(expected, _span(final), final.at)
+    return None
 
-    A session's zero is when it began or, after the caller was muted, when its audio came: no plugin
-    has a reason to move a time back, or on by more than the age that the stream had then.
+
+def _latest_zeros(stream: Stream) -> dict[int | None, tuple[float, float]]:
+    """When each session began, and the latest that its times may be counted from.
+
+    That is how old the stream was, or how much audio had been pushed or was timed already: what had
+    waited for a connection is sent, and so timed, faster than it was said.
     """
-    told = _told_of(run, stream, final)
-    if told is None:
-        return None
-    session = next((c for c in stream.connections if c.number == told.conn), None)
-    if session is None or session.ready is None:
-        return None
-    began = session.ready.at
-    mute = stream.muted(began, final.at)
-    latest = max(began - stream.opened.at, stream.pushed_by(began)) + mute
-    start, end = (float(final.data[key]) - float(told.data[key]) for key in ("start", "end"))
-    near = all(-MOVED_SLACK_S <= by <= latest + MOVED_SLACK_S for by in (start, end))
-    if near and -END_SLACK_S <= end - start <= END_SLACK_S + mute:
-        return None
-    expected = f"{_span(told)}, as the server told, moved on by {secs(max(0.0, latest))} at most"
-    return broken(expected, _span(final), final.at)
-
-
-def _told_of(run: Run, stream: Stream, final: Record) -> Record | None:
-    """The server's final that one of the plugin's is made of, if its times can be compared."""
-    if not run.facts.tells_times or run.subject.speech_only or not _lasts(final):
-        return None
-    words = words_of(text_of(final))
-    saying = [
-        r for r in stream.sent if r.data.get("event") == "final" and words_of(text_of(r)) == words
-    ]
-    return saying[0] if len(saying) == 1 and _lasts(saying[0]) else None
+    zeros: dict[int | None, tuple[float, float]] = {}
+    latest = 0.0
+    for session in stream.connections:
+        if session.ready is not None:
+            began = session.ready.at
+            latest = max(latest, began - stream.opened.at, stream.pushed_by(began))
+            zeros[session.number] = (began, latest)
+            latest += sum(heard.duration for heard in session.heard)
+    return zeros
 
 
 def _lasts(record: Record) -> bool:
@@ -144,7 +148,20 @@ def confidences_are_probabilities(run: Run) -> Judgement:
             continue
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
             return broken("a confidence in [0, 1]", repr(value), event.at)
+    if run.facts.tells_confidence:
+        for stream in run.history.streams:
+            for final in stream.finals:
+                told = told_as(stream, final)
+                if told is not None and _is_made_up(final, told):
+                    expected = f"the server's confidence, {told.data['confidence']:g}"
+                    return warned(expected, f"{final.data['confidence']:g}", final.at)
     return passed() if transcripts else unexercised("there was no transcript")
+
+
+def _is_made_up(final: Record, told: Record) -> bool:
+    """Whether a plugin is certain, of a thing or of its opposite, where the server is not."""
+    said = told.data.get("confidence") or 0.0
+    return final.data.get("confidence") in (0.0, 1.0) and _UNSURE <= said <= 1.0 - _UNSURE
 
 
 LAWS = (
@@ -153,7 +170,7 @@ LAWS = (
         "must",
         "Start and end times are in seconds since the stream began, no end lies before its start, "
         "and across a reconnect they do not go backwards by more than 0.1 s. They are those that "
-        "the server told of its session, moved on by the age of the stream when that began.",
+        "the server told of its session, moved on by no more than the age of the stream then.",
         "Times that start over put the second half of a call on top of the first, in subtitles as "
         "in interruptions.",
         "The times of transcripts, before and after each new session where audio is pushed at "
@@ -164,9 +181,10 @@ LAWS = (
     Law(
         "TIME-2",
         "must",
-        "Confidence lies in [0, 1].",
+        "Confidence lies in [0, 1]. Where the server tells one, that of a final should not be 0 or "
+        "1 instead.",
         "Applications compare it with thresholds; a log-probability passes none, or all.",
-        "The confidence of every transcript.",
+        "The confidence of every transcript, and what the server told of each final.",
         confidences_are_probabilities,
     ),
 )

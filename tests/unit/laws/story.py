@@ -30,6 +30,7 @@ FACTS = Facts(
     greeting_required=True,
     names_language=True,
     tells_times=True,
+    tells_confidence=True,
     usage="client-audio",
 )
 
@@ -217,7 +218,6 @@ class Story:
             "language": "en" if text else None,
             "alternatives": 1 if text or kind.endswith("transcript") else 0,
             "usage_s": None,
-            "request_id": "",
             "words": 0,
         }
         return self.client("event", **{**facts, **data})

@@ -283,6 +283,30 @@ def a_server_need_not_name_the_language() -> Run:
     return replace(run, facts=with_facts(names_language=False))
 
 
+def on_two_sessions(**data: int) -> Run:
+    """A final with its single words on a session, and another one with ``data`` on the next."""
+    tale = story().stream().opened().talk(until=1.42).sent("final", SAID[0])
+    tale.final(SAID[0], words=2).fault("reset").error().opened().talk(until=3.08)
+    return tale.sent("final", SAID[1]).final(SAID[1], **data).run()
+
+
+@cases.passes("ORDER-7")
+def finals_come_with_their_words_in_each_session() -> Run:
+    return on_two_sessions(words=3)
+
+
+@cases.warns("ORDER-7")
+def finals_come_with_their_words_in_the_first_session_only() -> Run:
+    return on_two_sessions(words=0)
+
+
+@cases.passes("ORDER-7")
+def an_interim_that_becomes_a_final_has_no_words() -> Run:
+    tale = story().stream().opened().talk(until=3.08).sent("final", SAID[0])
+    tale.final(SAID[0], words=2).sent("interim", SAID[1]).fault("reset")
+    return tale.final(SAID[1], words=0).error().run()
+
+
 # --- ORDER-9 --------------------------------------------------------------------------------
 
 

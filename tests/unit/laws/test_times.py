@@ -115,6 +115,15 @@ def the_offset_is_added_to_the_start_of_a_long_final_only() -> Run:
     return tale.final("how are you", start=0.32 + BEGAN, end=2.5).run()
 
 
+@cases.passes("TIME-1")
+def what_had_waited_for_a_connection_was_timed_before() -> Run:
+    """The first session is sent 2 s of audio at once, so the second begins behind these."""
+    tale = story().stream().talk(until=2.0).opened().heard(0.0, 2.0).fault("reset").error()
+    tale.later(0.1).opened().talk(until=4.0)
+    tale.sent("final", "how are you", start=0.3, end=1.1)
+    return tale.final("how are you", start=4.3, end=5.1).run()
+
+
 @cases.fails("TIME-1")
 def milliseconds_are_divided_twice() -> Run:
     return told((0.0004, 0.00112), (0.00192, 0.00278)).run()
@@ -188,3 +197,34 @@ def a_confidence_may_be_missing() -> Run:
 @cases.skips("TIME-2")
 def there_is_no_transcript() -> Run:
     return story().stream().opened().run()
+
+
+def sure(told: float, said: float | None) -> Story:
+    tale = story().stream().opened().talk(until=1.42)
+    tale.sent("final", "hello there", start=0.4, end=1.12, confidence=told)
+    return tale.final("hello there", start=0.4, end=1.12, confidence=said)
+
+
+@cases.passes("TIME-2")
+def a_confidence_is_computed_from_the_words() -> Run:
+    return sure(0.95, 0.91).run()
+
+
+@cases.passes("TIME-2")
+def the_server_is_certain_itself() -> Run:
+    return sure(1.0, 1.0).run()
+
+
+@cases.warns("TIME-2")
+def the_servers_confidence_is_lost() -> Run:
+    return sure(0.95, 0.0).run()
+
+
+@cases.warns("TIME-2")
+def a_plugin_is_always_sure() -> Run:
+    return sure(0.4, 1.0).run()
+
+
+@cases.passes("TIME-2")
+def the_server_tells_no_confidence() -> Run:
+    return sure(0.95, 0.0).run(facts=with_facts(tells_confidence=False))
