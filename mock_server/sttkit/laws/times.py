@@ -83,17 +83,19 @@ def _stray(stream: Stream) -> Judgement | None:
 def _latest_zeros(stream: Stream) -> dict[int | None, tuple[float, float]]:
     """When each session began, and the latest that its times may be counted from.
 
-    That is how old the stream was, or how much audio had been pushed or was timed already: what had
-    waited for a connection is sent, and so timed, faster than it was said.
+    That is how old the stream was, or how much audio had been pushed, or the end of all that may
+    have been sent before: what had waited for a connection is sent, and so timed, faster than it
+    was said.
     """
     zeros: dict[int | None, tuple[float, float]] = {}
-    latest = 0.0
+    latest = heard = 0.0
     for session in stream.connections:
         if session.ready is not None:
             began = session.ready.at
             latest = max(latest, began - stream.opened.at, stream.pushed_by(began))
             zeros[session.number] = (began, latest)
-            latest += sum(heard.duration for heard in session.heard)
+            latest += max(0.0, stream.pushed_by(session.over) - heard)
+            heard += sum(span.duration for span in session.heard)
     return zeros
 
 

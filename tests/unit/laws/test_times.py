@@ -124,6 +124,15 @@ def what_had_waited_for_a_connection_was_timed_before() -> Run:
     return tale.final("how are you", start=4.3, end=5.1).run()
 
 
+@cases.passes("TIME-1")
+def what_had_waited_for_a_connection_was_lost_on_it() -> Run:
+    """The first session is sent 2 s of audio at once, and breaks when it has heard half a second."""
+    tale = story().stream().talk(until=2.0).opened().heard(0.0, 0.5).fault("reset").error()
+    tale.later(0.1).opened().talk(until=4.0)
+    tale.sent("final", "how are you", start=0.3, end=1.1)
+    return tale.final("how are you", start=4.3, end=5.1).run()
+
+
 @cases.fails("TIME-1")
 def milliseconds_are_divided_twice() -> Run:
     return told((0.0004, 0.00112), (0.00192, 0.00278)).run()
