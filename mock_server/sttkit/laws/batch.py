@@ -117,7 +117,7 @@ def _follows_the_rules(run: Run, call: Record, tries: list[Try]) -> Judgement:
     if text is not None:
         if last.failed:
             return broken("an exception", f'the transcript "{text}" out of {last.failed}', call.at)
-    elif not error["api"]:
+    elif error is not None and not error["api"]:
         return broken("an APIError", f"{error['type']} after {last.failed or 'an answer'}", call.at)
     if error is not None and last.is_transient:
         # Two budgets may be meant: what the call was given, and what the plugin declares.

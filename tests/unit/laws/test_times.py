@@ -126,7 +126,7 @@ def what_had_waited_for_a_connection_was_timed_before() -> Run:
 
 @cases.passes("TIME-1")
 def what_had_waited_for_a_connection_was_lost_on_it() -> Run:
-    """The first session is sent 2 s of audio at once, and breaks when it has heard half a second."""
+    """The first session is sent 2 s of audio at once, and breaks when it has heard a quarter."""
     tale = story().stream().talk(until=2.0).opened().heard(0.0, 0.5).fault("reset").error()
     tale.later(0.1).opened().talk(until=4.0)
     tale.sent("final", "how are you", start=0.3, end=1.1)
