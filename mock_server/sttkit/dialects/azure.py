@@ -158,6 +158,7 @@ DIALECT: Dialect = from_tables(
         greeting="never",
         flush_message=False,
         signals_start=False,  # not each of them
+        tells_times=True,
         usage="client-audio",
         idle_limit=300.0,
         idle_close=(1000, "Exceeded maximum websocket connection idle duration(> 300000ms)"),
