@@ -136,9 +136,10 @@ def _final_without_words(stream: Stream) -> Record | None:
     """The first of the server's finals that lacks its single words after one that had them."""
     have = False
     for final in stream.finals:
+        told = told_as(stream, final)
         if final.data.get("words"):
             have = True
-        elif have and told_as(stream, final) is not None:
+        elif have and told is not None and not told.data.get("after_end"):
             return final
     return None
 

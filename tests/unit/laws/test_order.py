@@ -301,6 +301,13 @@ def finals_come_with_their_words_in_the_first_session_only() -> Run:
 
 
 @cases.passes("ORDER-7")
+def a_final_that_comes_too_late_has_no_words() -> Run:
+    tale = story().stream().opened().talk(until=3.08).sent("final", SAID[0])
+    tale.final(SAID[0], words=2).sent("session_ended").sent("final", SAID[1], after_end=True)
+    return tale.final(SAID[1], words=0).run()
+
+
+@cases.passes("ORDER-7")
 def an_interim_that_becomes_a_final_has_no_words() -> Run:
     tale = story().stream().opened().talk(until=3.08).sent("final", SAID[0])
     tale.final(SAID[0], words=2).sent("interim", SAID[1]).fault("reset")
