@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
+from sttkit.laws.connections import Connection
 from sttkit.laws.finals import told_as
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, passed, unexercised, warned
@@ -65,9 +67,12 @@ def _go_forward(run: Run, stream: Stream) -> Judgement:
 def _stray(stream: Stream) -> Judgement | None:
     """What is wrong with finals whose times are not the server's, counted from another zero."""
     zeros = _latest_zeros(stream)
+    whole = [r for session in stream.connections for r in _said_plainly(session)]
     for final in stream.finals:
         told = told_as(stream, final)
-        if told is None or told.conn not in zeros or not (_lasts(told) and _lasts(final)):
+        if told is None or told.conn not in zeros or not any(told is r for r in whole):
+            continue
+        if not (_lasts(told) and _lasts(final)):
             continue
         began, latest = zeros[told.conn]
         mute = stream.muted(began, final.at)
@@ -78,6 +83,19 @@ def _stray(stream: Stream) -> Judgement | None:
             expected = f"{_span(told)}, as the server told, moved on by {by} at most"
             return broken(expected, _span(final), final.at)
     return None
+
+
+def _said_plainly(session: Connection) -> Iterator[Record]:
+    """What a session said before a message was kept back, or a final said nothing.
+
+    What follows either may be taken for the rest of what came before.
+    """
+    for record in session.records:
+        is_final = record.kind == "sent" and record.data.get("event") == "final"
+        if record.kind == "withheld" or (is_final and not words_of(text_of(record))):
+            return
+        if is_final:
+            yield record
 
 
 def _latest_zeros(stream: Stream) -> dict[int | None, tuple[float, float]]:

@@ -133,6 +133,20 @@ def what_had_waited_for_a_connection_was_lost_on_it() -> Run:
     return tale.final("how are you", start=4.3, end=5.1).run()
 
 
+@cases.passes("TIME-1")
+def what_follows_a_final_that_was_kept_back_may_go_with_it() -> Run:
+    tale = story().stream().opened().talk(until=3.08).withheld("final", "hello there")
+    tale.sent("final", "how are you", start=1.92, end=2.78)
+    return tale.final("how are you", start=0.4, end=2.78).run()
+
+
+@cases.passes("TIME-1")
+def what_follows_a_final_of_nothing_may_go_with_it() -> Run:
+    tale = story().stream().opened().talk(until=3.08).sent("final", "", start=0.0, end=0.0)
+    tale.sent("final", "how are you", start=1.92, end=2.78)
+    return tale.final("how are you", start=0.0, end=2.78).run()
+
+
 @cases.fails("TIME-1")
 def milliseconds_are_divided_twice() -> Run:
     return told((0.0004, 0.00112), (0.00192, 0.00278)).run()
