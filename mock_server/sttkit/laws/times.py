@@ -86,13 +86,15 @@ def _stray(stream: Stream) -> Judgement | None:
 
 
 def _said_plainly(session: Connection) -> Iterator[Record]:
-    """What a session said before a message was kept back, or a final said nothing.
+    """What a session said before a message was kept back or slipped in, or a final said nothing.
 
-    What follows either may be taken for the rest of what came before.
+    What follows any of them may be taken for the rest of it.
     """
     for record in session.records:
         is_final = record.kind == "sent" and record.data.get("event") == "final"
-        if record.kind == "withheld" or (is_final and not words_of(text_of(record))):
+        if record.kind in ("withheld", "injected"):
+            return
+        if is_final and not words_of(text_of(record)):
             return
         if is_final:
             yield record

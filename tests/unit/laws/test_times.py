@@ -141,6 +141,13 @@ def what_follows_a_final_that_was_kept_back_may_go_with_it() -> Run:
 
 
 @cases.passes("TIME-1")
+def what_follows_a_message_that_no_healthy_server_sends_may_go_with_it() -> Run:
+    tale = story().stream().opened().talk(until=3.08).injected("empty-transcript")
+    tale.sent("final", "how are you", start=1.92, end=2.78)
+    return tale.final("how are you", start=0.0, end=2.78).run()
+
+
+@cases.passes("TIME-1")
 def what_follows_a_final_of_nothing_may_go_with_it() -> Run:
     tale = story().stream().opened().talk(until=3.08).sent("final", "", start=0.0, end=0.0)
     tale.sent("final", "how are you", start=1.92, end=2.78)
