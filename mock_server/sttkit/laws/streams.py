@@ -98,11 +98,11 @@ class Stream(Records):
         count = bisect_right(self._push_times, at)
         return self._push_ends[count - 1] if count else 0.0
 
-    def muted(self, since: float, until: float) -> float:
-        """Seconds between two moments in which no audio came, pauses for breath not counted."""
+    def muted(self, since: float, until: float, *, breath: float = BREATH_S) -> float:
+        """Seconds between two moments in which no audio came, pauses for ``breath`` not counted."""
         times = [since, *(r.at for r in self.pushes if since < r.at < until), until]
         gaps = (later - earlier for earlier, later in pairwise(times))
-        return sum(gap for gap in gaps if gap > BREATH_S)
+        return sum(gap for gap in gaps if gap > breath)
 
     def calls(self, *names: str) -> tuple[Record, ...]:
         """Calls that returned, by name."""
