@@ -208,6 +208,16 @@ class Hospitable(Stream):
             super().flush()
 
 
+@breaks("CLOSE-10:push", "none@mid-utterance+flush")
+class Picky(Stream):
+    """Takes no audio while it could use it."""
+
+    def push_frame(self, frame):
+        if not self._input_ch.closed:
+            raise ValueError("cannot work with this frame")
+        super().push_frame(frame)
+
+
 @breaks("CLOSE-10:flush", "none@mid-utterance+flush")
 class FinalFlusher(Stream):
     """Takes a flush for the end of the input."""

@@ -167,6 +167,10 @@ class TinyStream(stt.RecognizeStream):
     def push_frame(self, frame: Any) -> None:
         while self._stt.vice == "spin":  # type: ignore[attr-defined]
             sum(range(100))
+        if self._stt.vice == "refuse":  # type: ignore[attr-defined]
+            self.taken = getattr(self, "taken", 0.0) + frame.duration
+            if self.taken > 1.05:
+                raise ValueError("no more audio, please")
         super().push_frame(frame)
 
     async def _run(self) -> None:

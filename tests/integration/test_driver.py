@@ -186,6 +186,25 @@ async def test_ending_early_ends_the_talking() -> None:
     assert calls(trace).count("end_input") == 1
 
 
+async def test_a_stream_that_refuses_audio_gets_no_more_and_its_input_is_ended() -> None:
+    trace, _ = await played(vice="refuse")
+    assert calls(trace)[:3] == ["push_frame", "end_input", "aclose"]
+    assert calls(trace).count("push_frame") == 1
+    assert pushed(trace) == pytest.approx(1.05, abs=0.1)
+    assert [r.data["how"] for r in of(trace, "ended")] == ["stop"]
+
+
+async def test_of_a_burst_counts_what_was_pushed_before_the_stream_refused_it() -> None:
+    trace, _ = await played(Step("burst", Cue(audio_s=0.5), 1.0), vice="refuse")
+    assert pushed(trace) == pytest.approx(1.04)
+    assert [r.data["name"] for r in of(trace, "call") if r.data["error"]][:1] == ["push_frame"]
+
+
+async def test_input_whose_audio_is_refused_in_the_tick_of_its_stream_is_ended_there() -> None:
+    trace, _ = await played(Step("end-at-once"), vice="refuse")
+    assert calls(trace)[:2] == ["push_frame", "end_input"]
+
+
 async def test_a_burst_is_pushed_in_one_go_and_a_flush_is_heard() -> None:
     steps = (Step("burst", Cue(audio_s=0.5)), Step("flush", Cue(audio_s=2.0)))
     trace, _ = await played(*steps)

@@ -84,6 +84,7 @@ class Application:
         self.drops = False
         self.input_open = False
         self.closing = False
+        self._refused = False  # a push raised: there is no sense in another one
         self._reading_ends: str | None = None
         self._over = asyncio.Event()  # iteration ended, or aclose() returned
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -183,7 +184,7 @@ class Application:
         """Push the scripted speech, and go on as long as something is to be learned."""
         microphone = self._microphone
         core_end = self.speech.core_end
-        while self.input_open:
+        while self.input_open and not self._refused:
             # Positions are whole samples, ends of speech are not.
             said = microphone.position >= core_end - 1e-4
             if microphone.exhausted or (said and self._nothing_to_learn()):
@@ -194,8 +195,7 @@ class Application:
                 self._mutes.popleft()
                 self._mute()
             await microphone.until_due()
-            if self.input_open:
-                self.push(microphone.frame_s, until=None if said else core_end)
+            self.push(microphone.frame_s, until=None if said else core_end)
 
     def _nothing_to_learn(self) -> bool:
         now = self.bench.trace.now()
@@ -211,6 +211,8 @@ class Application:
         limits = self.bench.options.limits
         if self._settling.out_of_patience:
             self._note_waiting("nothing came of the audio after the fault")
+        if self._refused:
+            await self._wait_over(limits.grace)  # it may be over, and its reader not know it yet
         if self.input_open and not self.closing:
             self.end_input()
         await self._wait_over(limits.end_of_input + BEYOND_S)
@@ -254,22 +256,24 @@ class Application:
     # --- what actions are made of ---------------------------------------------------------------
 
     def push(self, seconds: float, *, until: float | None = None) -> None:
-        """Push so many seconds of audio in one go."""
-        if not self.input_open:
+        """Push so many seconds of audio in one go, or as much as the stream takes."""
+        if not self.input_open or self._refused:
             return
-        begin = self._microphone.position
-        frames = self._microphone.take(seconds, until=until)
+        begin = end = self._microphone.position
         try:
-            for frame in frames:
+            for frame in self._microphone.take(seconds, until=until):
                 self.stream.push_frame(frame)
-        except Exception as error:  # the stream is over before its reader has heard of it
+                end += frame.duration
+        except Exception as error:
             facts = self._collector.failure(error, "push_frame", self.name)
             self.bench.trace.note(
                 "client", "call", None, self.name, name="push_frame", took=0.0, error=facts
             )
-            self.input_open = False
-            return
-        end = self._microphone.position
+            self._refused = True
+            if end == begin:
+                return
+        else:
+            end = self._microphone.position
         facts = {"track": self.name, "start": begin, "end": end}
         self.bench.trace.add("client", "push", None, self.name, facts)
         self._cues.pushed(end)

@@ -108,6 +108,37 @@ class Stream(Records):
         """Calls that returned, by name."""
         return tuple(r for r in self.of("call") if r.data["name"] in names)
 
+    def refusals(self, *names: str) -> tuple[Record, ...]:
+        """Calls that raised while input was open and the stream went on.
+
+        It may be over some moments before its reader hears of it; until then it refuses as well.
+        """
+        history, order = self._history, self._history.order
+        ends = self.calls("end_input")
+        last = order(ends[0]) if ends else NEVER
+        shut = min(self.over_order, history.session_closed_order)
+        return tuple(
+            record
+            for record in self.calls(*names)
+            if record.data["error"] is not None
+            and order(self.opened) <= order(record) <= last
+            and order(record) < shut
+            and not self._is_soon_over(record.at)
+        )
+
+    def _is_soon_over(self, at: float) -> bool:
+        """Whether something other than the end of its input ends a stream soon after a moment."""
+        history = self._history
+        ended = (r for r in self.calls("end_input") if r.data["error"] is None)
+        told = min(map(history.order, ended), default=NEVER)
+        ends = (
+            (self.ended_order, self.ended.at if self.ended is not None else math.inf),
+            (self.closing_order, self.closing),
+            (history.session_closed_order, history.session_closed),
+        )
+        soon = history.run.limits.grace + history.lag
+        return any(order < told and end <= at + soon for order, end in ends)
+
     @property
     def in_other_form(self) -> bool:
         """Whether its audio was pushed in another form than the plugin's, to be converted."""
