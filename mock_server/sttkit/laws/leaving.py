@@ -47,7 +47,9 @@ def _refuses_late_calls(run: Run, stream: Stream) -> Judgement:
         if error["type"] != "RuntimeError":
             expected = f"{name}() after the end raises RuntimeError"
             return broken(expected, f"{error['type']}", record.at)
-    flushes = [r for r in stream.calls("flush") if stream.input_open(order(r))]
+    flushes = [
+        r for r in stream.calls("flush") if stream.input_open(order(r)) and r.data["error"] is None
+    ]
     for flush in flushes:
         ended = stream.ended_by_itself
         if ended is None or ended.data["how"] != "stop":

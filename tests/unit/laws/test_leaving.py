@@ -89,6 +89,11 @@ def a_stream_that_is_over_refuses_everything_while_its_reader_naps() -> Run:
 
 
 @cases.passes("CLOSE-10")
+def a_stream_that_is_over_refuses_a_flush_which_did_not_end_it() -> Run:
+    return story().first().call("flush", error=REFUSED).later(0.02).ended().shut().run()
+
+
+@cases.passes("CLOSE-10")
 def the_application_takes_the_http_session_away_just_then() -> Run:
     tale = story().first().call("push_frame", error=REFUSED).action("close-http-session")
     return tale.later(0.1).ended().shut().run()
