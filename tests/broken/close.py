@@ -128,6 +128,29 @@ class OnceOnly(Stream):
         await super().aclose()
 
 
+@breaks("CLOSE-5:unread", "none@idle+aclose-at-once")
+class Unprepared(Stream):
+    """Closes what it has from its first connection on, whether it had one or not."""
+
+    async def _run(self):
+        self.line = object()
+        await super()._run()
+
+    async def aclose(self):
+        del self.line
+        await super().aclose()
+
+
+@breaks("CLOSE-5:stt", "none@mid-utterance+aclose-twice")
+class Resentful(STT):
+    """Raises when it is closed and a stream of it was closed already."""
+
+    async def aclose(self):
+        if any(stream._task.done() for stream in self.streams):
+            raise RuntimeError("a stream is closed already")
+        await super().aclose()
+
+
 @breaks("CLOSE-6", "none@mid-utterance+cancel-consumer")
 class Translator(Stream):
     """Makes the cancellation of a consumer an error of its own."""

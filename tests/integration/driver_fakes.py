@@ -173,6 +173,13 @@ class TinyStream(stt.RecognizeStream):
                 raise ValueError("no more audio, please")
         super().push_frame(frame)
 
+    async def aclose(self) -> None:
+        try:
+            if self._stt.vice == "cling":  # type: ignore[attr-defined]
+                await asyncio.sleep(STUBBORN_S)
+        finally:
+            await super().aclose()
+
     async def _run(self) -> None:
         plugin = self._stt
         assert isinstance(plugin, TinySTT)

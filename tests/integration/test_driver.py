@@ -166,6 +166,19 @@ async def test_a_stream_closed_twice_is_closed_three_times() -> None:
     assert all(r.data["error"] is None for r in of(trace, "call") if r.data["name"] == "aclose")
 
 
+async def test_a_stream_closed_in_its_own_tick_has_not_begun_and_is_read_afterwards() -> None:
+    trace, server = await played(Step("aclose-at-once"))
+    assert calls(trace)[:2] == ["aclose", "late:push_frame"]
+    assert (server.connections, of(trace, "error"), of(trace, "push")) == (0, [], [])
+    assert index(trace, "call", name="aclose") < index(trace, "ended", how="stop")
+
+
+async def test_a_stream_closed_at_once_by_an_aclose_that_never_returns_is_given_up() -> None:
+    trace, _ = await played(Step("aclose-at-once"), vice="cling")
+    [close] = [r.data for r in of(trace, "call") if r.data["name"] == "aclose"]
+    assert close["error"]["message"] == "did not return"
+
+
 async def test_a_cancelled_reader_never_reads_again() -> None:
     trace, _ = await played(Step("cancel-consumer", Cue(audio_s=1.0)))
     [ended] = of(trace, "ended")

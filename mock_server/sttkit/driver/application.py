@@ -28,7 +28,7 @@ from sttkit.driver.waiting import abandon, call, call_now
 from sttkit.driver.watchdog import LoopBroken
 from sttkit.errors import TargetError
 from sttkit.faults import Point
-from sttkit.scripting.model import Script
+from sttkit.scripting.model import Script, Step
 from sttkit.trace import Record
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Application:
         self.input_open = False
         self.closing = False
         self._refused = False  # a push raised: there is no sense in another one
+        self._closes_at_once = name == MAIN and Step("aclose-at-once") in bench.script.client
+        self._closer: asyncio.Task[None] | None = None
         self._reading_ends: str | None = None
         self._over = asyncio.Event()  # iteration ended, or aclose() returned
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -143,6 +145,9 @@ class Application:
         options = APIConnectOptions(
             max_retry=conn.max_retry, retry_interval=conn.retry_interval, timeout=conn.timeout
         )
+        if self._closes_at_once:
+            # Tasks take their turns in order: this one, there before the stream's own, comes first.
+            self._closer = asyncio.create_task(self._close(), name=f"sttkit-{self.name}-aclose")
         try:
             self.stream = bench.plugin.stream(conn_options=options)
         except Exception as error:
@@ -320,14 +325,18 @@ class Application:
         """Close the stream."""
         self.closing = True
         self.input_open = False
+        closing, self._closer = self._closer or self.stream.aclose(), None
         await call(
             self.bench.trace,
             "aclose",
-            self.stream.aclose(),
+            closing,
             bound=2 * self.bench.options.limits.aclose,
             stream=self.name,
         )
         self._over.set()
+
+    async def _close(self) -> None:
+        await self.stream.aclose()
 
     async def cancel_reader(self) -> None:
         """Cancel the task that waits for events; it never iterates again."""
@@ -345,6 +354,8 @@ class Application:
     async def _read(self) -> None:
         how, error = "stop", None
         try:
+            if self._closes_at_once:
+                await self._over.wait()
             iterator = self.stream.__aiter__()
             while True:
                 event = await iterator.__anext__()
@@ -427,6 +438,8 @@ class Application:
 
     async def _stop_tasks(self) -> None:
         tasks = set(self._tasks)
+        if self._closer is not None:
+            tasks.add(self._closer)
         if hasattr(self, "reader"):
             if self._reading_ends is None:
                 self._reading_ends = "given up"

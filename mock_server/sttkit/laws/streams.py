@@ -22,7 +22,9 @@ INTERIM, PREFLIGHT = "interim_transcript", "preflight_transcript"
 FINAL, USAGE = "final_transcript", "recognition_usage"
 TRANSCRIPTS = frozenset({INTERIM, PREFLIGHT, FINAL})
 
-CLOSING_ACTIONS = frozenset({"aclose", "aclose-twice", "cancel-consumer"})
+CLOSING_ACTIONS = frozenset({"aclose", "aclose-twice", "aclose-at-once", "cancel-consumer"})
+_ABRUPT_ACTIONS = frozenset({"aclose-at-once", "cancel-consumer"})
+"""Those that close in the very tick in which they begin."""
 ENDING_ACTIONS = frozenset({"end", "end-at-once"})
 NEVER = 1 << 60
 """A place in the trace behind all records."""
@@ -165,9 +167,9 @@ class Stream(Records):
     @cached_property
     def _closing(self) -> tuple[float, int]:
         closings = [r for r in self.of("calling") if r.data["name"] in ("aclose", "stt_aclose")]
-        # An action that closes only starts the call, which begins some turns of the loop later.
+        # Most actions that close only start the call, which begins some turns of the loop later.
         called = any(r.data["name"] == "aclose" for r in closings)
-        actions = {"cancel-consumer"} if called else CLOSING_ACTIONS
+        actions = _ABRUPT_ACTIONS if called else CLOSING_ACTIONS
         moments = (*self.actions(*actions), *closings)
         first = min(moments, key=self._history.order, default=None)
         return (first.at, self._history.order(first)) if first is not None else (math.inf, NEVER)

@@ -22,6 +22,8 @@ ACTIONS: dict[str, str] = {
     "end": "the application ends its audio (end_input())",
     "aclose": "the application closes the stream",
     "aclose-twice": "two tasks close the stream at once, and once more afterwards",
+    "aclose-at-once": "the application closes the stream in the same tick as stream(), and reads "
+    "from it only then",
     "cancel-consumer": "the task that reads the events is cancelled, then the stream is closed",
     "slow-consumer": "the application reads no events for 1 s, then goes on",
     "update-options": "the application changes an option in mid-stream",
