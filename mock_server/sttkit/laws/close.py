@@ -302,7 +302,7 @@ LAWS = (
         "CLOSE-4",
         "must",
         "A consumer that waits for the next event wakes, and its iteration ends, when the stream "
-        "is closed from elsewhere.",
+        "is closed from elsewhere; so does that of one who begins to read only then.",
         "Otherwise the task that reads the transcripts waits for ever.",
         "The end of iteration after an aclose() from another task.",
         waiting_consumers_wake,
