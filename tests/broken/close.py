@@ -305,6 +305,21 @@ class Contagious(STT):
     stream_class = _Stream
 
 
+@breaks("ISOLATE-1:reconnects", "reset@mid-utterance+second-stream")
+class Nervous(STT):
+    """After the failure of one stream all streams of the STT connect again."""
+
+    class _Stream(Stream):
+        def _broken(self, error):
+            assert isinstance(self._stt, STT)
+            for other in self._stt.streams:
+                if other is not self:
+                    other._session_options = {**other._session_options, "anew": True}
+            super()._broken(error)
+
+    stream_class = _Stream
+
+
 @breaks("CLOSE-13", "session-limit=30@upgraded:each+long-call=1600")
 class Caretaker(Stream):
     """Starts a watch over each session, and lets none of them go."""

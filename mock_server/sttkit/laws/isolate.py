@@ -100,11 +100,13 @@ def _reconnect(run: Run, sibling: Stream, other: Stream) -> Connection | None:
 
 
 def _was_just_over(run: Run, before: Connection, again: Connection, soon: float) -> bool:
-    """Whether the server had just said the last of a segment when the session was left."""
+    """Whether the server had just said the last of a segment, unasked, when a session was left."""
+    asked = before.client_end
+    until = again.order if asked is None else min(again.order, run.history.order(asked))
     told = [
         record
         for record in before.sent
-        if record.data.get("event") in _SPEAKING | _SAID and run.history.order(record) < again.order
+        if record.data.get("event") in _SPEAKING | _SAID and run.history.order(record) < until
     ]
     return bool(told) and told[-1].data["event"] in _SAID and again.began <= told[-1].at + soon
 

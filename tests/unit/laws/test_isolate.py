@@ -97,6 +97,15 @@ def the_sibling_connects_again_in_mid_utterance_after_a_segment() -> Run:
 
 
 @cases.fails("ISOLATE-1")
+def the_sibling_ends_its_session_in_mid_utterance_and_connects_again() -> Run:
+    tale = two().of("second").on(1).listen().sent("interim", "tell me").interim("tell me")
+    tale.of("main").on(0).listen().fault("reset").raised(retryable=False)
+    tale.of("second").on(1).control("end").sent("final", "tell me", utterance=0).final("tell me")
+    tale.sent("session_ended", audio_s=1.0).left().later(0.1).opened().talk(until=3.0)
+    return tale.finished().run()
+
+
+@cases.fails("ISOLATE-1")
 def the_sibling_changes_its_session_and_loses_a_final() -> Run:
     tale = two().listen("main").fault("reset").raised(retryable=False)
     tale.of("second").on(1).listen().talk(until=3.0).sent("final", "tell me more")
