@@ -265,8 +265,9 @@ class Application:
         if not self.input_open or self._refused:
             return
         begin = end = self._microphone.position
+        frames = self._microphone.take(seconds, until=until)
         try:
-            for frame in self._microphone.take(seconds, until=until):
+            for frame in frames:
                 self.stream.push_frame(frame)
                 end += frame.duration
         except Exception as error:
