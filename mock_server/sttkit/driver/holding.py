@@ -106,7 +106,7 @@ def _audio_seconds(things: Iterable[object]) -> float:
         if type(thing) is bytearray or type(thing).__module__ == "array":
             continue
         for held in _held_by(thing):
-            if isinstance(held, _RAW):
+            if issubclass(type(held), _RAW) and isinstance(held, _RAW):
                 size = held.nbytes if isinstance(held, memoryview) else len(held)
                 if size >= _LEAST_BYTES:
                     sizes[id(held)] = size
