@@ -128,6 +128,29 @@ class OnceOnly(Stream):
         await super().aclose()
 
 
+@breaks("CLOSE-5:unread", "none@idle+aclose-at-once")
+class Unprepared(Stream):
+    """Closes what it has from its first connection on, whether it had one or not."""
+
+    async def _run(self):
+        self.line = object()
+        await super()._run()
+
+    async def aclose(self):
+        del self.line
+        await super().aclose()
+
+
+@breaks("CLOSE-5:stt", "none@mid-utterance+aclose-twice")
+class Resentful(STT):
+    """Raises when it is closed and a stream of it was closed already."""
+
+    async def aclose(self):
+        if any(stream._task.done() for stream in self.streams):
+            raise RuntimeError("a stream is closed already")
+        await super().aclose()
+
+
 @breaks("CLOSE-6", "none@mid-utterance+cancel-consumer")
 class Translator(Stream):
     """Makes the cancellation of a consumer an error of its own."""
@@ -208,6 +231,16 @@ class Hospitable(Stream):
             super().flush()
 
 
+@breaks("CLOSE-10:push", "none@mid-utterance+flush")
+class Picky(Stream):
+    """Takes no audio while it could use it."""
+
+    def push_frame(self, frame):
+        if not self._input_ch.closed:
+            raise ValueError("cannot work with this frame")
+        super().push_frame(frame)
+
+
 @breaks("CLOSE-10:flush", "none@mid-utterance+flush")
 class FinalFlusher(Stream):
     """Takes a flush for the end of the input."""
@@ -268,6 +301,21 @@ class Contagious(STT):
                     if other is not self:
                         other._task.cancel()
                 raise
+
+    stream_class = _Stream
+
+
+@breaks("ISOLATE-1:reconnects", "reset@mid-utterance+second-stream")
+class Nervous(STT):
+    """After the failure of one stream all streams of the STT connect again."""
+
+    class _Stream(Stream):
+        def _broken(self, error):
+            assert isinstance(self._stt, STT)
+            for other in self._stt.streams:
+                if other is not self:
+                    other._session_options = {**other._session_options, "anew": True}
+            super()._broken(error)
 
     stream_class = _Stream
 

@@ -167,7 +167,18 @@ class TinyStream(stt.RecognizeStream):
     def push_frame(self, frame: Any) -> None:
         while self._stt.vice == "spin":  # type: ignore[attr-defined]
             sum(range(100))
+        if self._stt.vice == "refuse":  # type: ignore[attr-defined]
+            self.taken = getattr(self, "taken", 0.0) + frame.duration
+            if self.taken > 1.05:
+                raise ValueError("no more audio, please")
         super().push_frame(frame)
+
+    async def aclose(self) -> None:
+        try:
+            if self._stt.vice == "cling":  # type: ignore[attr-defined]
+                await asyncio.sleep(STUBBORN_S)
+        finally:
+            await super().aclose()
 
     async def _run(self) -> None:
         plugin = self._stt

@@ -166,6 +166,19 @@ async def test_a_stream_closed_twice_is_closed_three_times() -> None:
     assert all(r.data["error"] is None for r in of(trace, "call") if r.data["name"] == "aclose")
 
 
+async def test_a_stream_closed_in_its_own_tick_has_not_begun_and_is_read_afterwards() -> None:
+    trace, server = await played(Step("aclose-at-once"))
+    assert calls(trace)[:2] == ["aclose", "late:push_frame"]
+    assert (server.connections, of(trace, "error"), of(trace, "push")) == (0, [], [])
+    assert index(trace, "call", name="aclose") < index(trace, "ended", how="stop")
+
+
+async def test_a_stream_closed_at_once_by_an_aclose_that_never_returns_is_given_up() -> None:
+    trace, _ = await played(Step("aclose-at-once"), vice="cling")
+    [close] = [r.data for r in of(trace, "call") if r.data["name"] == "aclose"]
+    assert close["error"]["message"] == "did not return"
+
+
 async def test_a_cancelled_reader_never_reads_again() -> None:
     trace, _ = await played(Step("cancel-consumer", Cue(audio_s=1.0)))
     [ended] = of(trace, "ended")
@@ -184,6 +197,25 @@ async def test_ending_early_ends_the_talking() -> None:
     trace, _ = await played(Step("end", Cue(audio_s=1.0)))
     assert pushed(trace) == pytest.approx(1.0)
     assert calls(trace).count("end_input") == 1
+
+
+async def test_a_stream_that_refuses_audio_gets_no_more_and_its_input_is_ended() -> None:
+    trace, _ = await played(vice="refuse")
+    assert calls(trace)[:3] == ["push_frame", "end_input", "aclose"]
+    assert calls(trace).count("push_frame") == 1
+    assert pushed(trace) == pytest.approx(1.05, abs=0.1)
+    assert [r.data["how"] for r in of(trace, "ended")] == ["stop"]
+
+
+async def test_of_a_burst_counts_what_was_pushed_before_the_stream_refused_it() -> None:
+    trace, _ = await played(Step("burst", Cue(audio_s=0.5), 1.0), vice="refuse")
+    assert pushed(trace) == pytest.approx(1.04)
+    assert [r.data["name"] for r in of(trace, "call") if r.data["error"]][:1] == ["push_frame"]
+
+
+async def test_input_whose_audio_is_refused_in_the_tick_of_its_stream_is_ended_there() -> None:
+    trace, _ = await played(Step("end-at-once"), vice="refuse")
+    assert calls(trace)[:2] == ["push_frame", "end_input"]
 
 
 async def test_a_burst_is_pushed_in_one_go_and_a_flush_is_heard() -> None:

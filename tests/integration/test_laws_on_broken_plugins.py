@@ -14,6 +14,7 @@ from sttkit.targets import load_target
 from sttkit.targets.model import Target
 from sttkit.worlds import loopback, simulated
 from tests.broken import BROKEN
+from tests.broken.base import STT, Stream
 
 REAL_TIME = {"LIVE-5:blocks"}
 """What can only be seen in real time: virtual time stands still while code runs."""
@@ -45,6 +46,34 @@ def test_the_law_holds_on_a_flawless_plugin_in_the_same_case(key: str) -> None:
     plugin = BROKEN[key]
     judgement = verdict(load_target("framework_probe"), plugin.law, plugin.case, real_time=False)
     assert judgement.verdict is Verdict.PASS, judgement
+
+
+class Rotating(STT):
+    """Takes another session for each segment, as a provider's protocol may want it."""
+
+    class _Stream(Stream):
+        def _final(self, data):
+            super()._final(data)
+            self._session_options = {**self._session_options, "over": True}
+
+    stream_class = _Stream
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "none@mid-utterance.2+aclose+second-stream",
+        "reset@mid-utterance.2+second-stream",
+        "close=1011@after-final+second-stream",
+    ],
+)
+def test_a_plugin_that_changes_its_sessions_by_itself_isolates_its_streams(case: str) -> None:
+    target = Target("rotating", "custom_stt", Rotating, updates={})
+    run = simulated.play(target, parse_case(case).script()).run
+    second = run.history.stream("second")
+    assert second is not None
+    assert len(second.connections) > 2
+    assert judge(run)["ISOLATE-1"].verdict is Verdict.PASS
 
 
 def test_a_finding_about_a_stream_that_hangs_says_where_it_waits() -> None:

@@ -361,6 +361,19 @@ _breaks(
     ),
 )
 _breaks(
+    "CLOSE-5:unread",
+    "none@idle+aclose-at-once",
+    "closes what it has from its first connection on, whether it had one or not",
+    _stream(
+        "    async def _run(self) -> None:\n",
+        "    async def aclose(self):\n"
+        "        del self._line\n"
+        "        await super().aclose()\n\n"
+        "    async def _run(self) -> None:\n"
+        "        self._line = None\n",
+    ),
+)
+_breaks(
     "CLOSE-6",
     "none@mid-utterance.2+cancel-consumer",
     "makes the cancellation of a consumer an error of its own",
@@ -426,6 +439,18 @@ _breaks(
     _stream(
         "        super().push_frame(_mono(frame))",
         "        if not self._input_ch.closed:\n            super().push_frame(_mono(frame))",
+    ),
+)
+_breaks(
+    "CLOSE-10:refused",
+    "none@idle",
+    "refuses audio once it has taken a second of it",
+    _stream(
+        "        super().push_frame(_mono(frame))",
+        "        self._taken = getattr(self, '_taken', 0.0) + frame.duration\n"
+        "        if self._taken > 1.0 and not self._input_ch.closed:\n"
+        "            raise ValueError('enough')\n"
+        "        super().push_frame(_mono(frame))",
     ),
 )
 _breaks(

@@ -96,7 +96,7 @@ def test_no_word_is_said_twice(said):
 @PROFILE
 @given(client_steps(max_steps=4))
 def test_nothing_is_done_after_the_application_has_ended_its_part(steps):
-    last = {"end", "aclose", "aclose-twice", "cancel-consumer", "end-at-once"}
+    last = {"end", "aclose", "aclose-twice", "cancel-consumer", "end-at-once", "aclose-at-once"}
     assert not any(step.do in last for step in steps[:-1])
 
 

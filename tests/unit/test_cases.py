@@ -88,7 +88,9 @@ def test_an_action_happens_at_the_point_of_the_last_fault() -> None:
     assert played.speech == speech(*CASE_SPEECH, seed=3)
 
 
-@pytest.mark.parametrize("action", ["end-at-once", "second-stream", "new-stream-after"])
+@pytest.mark.parametrize(
+    "action", ["end-at-once", "aclose-at-once", "second-stream", "new-stream-after"]
+)
 def test_some_actions_do_not_wait_for_a_point(action: str) -> None:
     assert parse_case(f"reset@idle+{action}").script().client == (Step(action, Cue()),)
 

@@ -1,7 +1,10 @@
-"""Looking at what is held changes nothing of it."""
+"""What a stream holds while it is in use; looking at it changes nothing of it."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from contextvars import copy_context
 from itertools import pairwise
 from typing import Any
 
@@ -42,3 +45,45 @@ async def test_audio_that_piles_up_is_seen_whoever_looked_before():
     assert [round(later - earlier) for earlier, later in pairwise(audio)] == [20, 20]
     assert seen[-1]["data"]["bytes"] >= 40 * SECOND
     assert seen[-1]["data"]["longer"][f"{__name__}.Stream.queue"] == 40
+
+
+MANY = 40
+
+
+class Thing:
+    """Something of a plugin's."""
+
+
+def grown(make: Callable[[], object]) -> dict[str, int]:
+    """The classes of which many instances are made between two looks."""
+    holding, stream = Holding(lambda: 0), Thing()
+    holding.facts(2, stream)
+    kept = [make() for _ in range(MANY)]
+    objects: dict[str, int] = holding.facts(52, stream)["objects"]
+    del kept
+    return objects
+
+
+async def test_what_a_plugin_piles_up_is_told_by_its_class() -> None:
+    assert grown(Thing) == {f"{__name__}.Thing": MANY}
+
+
+async def test_timers_that_are_still_to_fire_are_told() -> None:
+    timers: list[asyncio.TimerHandle] = []
+    loop = asyncio.get_running_loop()
+
+    def start() -> None:
+        timers.append(loop.call_later(3600, print))
+
+    assert grown(start) == {"asyncio.events.TimerHandle": MANY}
+    for timer in timers:
+        timer.cancel()
+
+
+async def test_cancelled_timers_are_the_loops_which_forgets_them_when_there_are_more() -> None:
+    loop = asyncio.get_running_loop()
+    assert grown(lambda: loop.call_later(3600, print).cancel()) == {}
+
+
+async def test_contexts_say_nothing_about_whose_they_are() -> None:
+    assert grown(copy_context) == {}

@@ -57,7 +57,10 @@ def scripts(draw: st.DrawFn) -> Script:
         | st.builds(Cue, st.sampled_from(Point), st.integers(1, 1000))
         | st.builds(lambda at: Cue(audio_s=at), st.floats(0, 1000))
     )
-    steps = st.lists(st.builds(Step, st.sampled_from([*ACTIONS]), cues), max_size=3)
+    step = st.builds(Step, st.sampled_from([*ACTIONS]), cues).map(
+        lambda step: Step(step.do) if step.do.endswith("-at-once") else step
+    )
+    steps = st.lists(step, max_size=3)
     seconds = st.floats(0, 100)
     return Script(
         talk,
@@ -143,6 +146,11 @@ HEAD = "sttkit: 1\nspeech: [{say: hi}]\n"
         (HEAD + "faults: [{fault: reset, at: idle, connection: [1]}]", "<script>:3:10", "[1]"),
         (HEAD + "client: [{at: {}}]", "<script>:3:10", "nothing is done"),
         (HEAD + "client: [{do: dance}]", "<script>:3:15", "unknown action 'dance'"),
+        (
+            HEAD + "client: [{do: aclose-at-once, at: {audio_s: 1}}]",
+            "<script>:3:15",
+            "no time of its own",
+        ),
         (HEAD + "client: [{do: end, at: {}}]", "<script>:3:24", "a cue of this form"),
         (HEAD + "client: [{do: end, at: {point: x}}]", "<script>:3:32", "unknown point 'x'"),
         (HEAD + "client: [{do: end, at: {point: idle, n: 0}}]", "<script>:3:41", "0; expected"),

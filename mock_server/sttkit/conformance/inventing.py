@@ -61,8 +61,24 @@ _SPOKEN = (Point.MID_UTTERANCE, Point.AFTER_FINAL, Point.BETWEEN_UTTERANCES)
 """Points that come again and again while somebody speaks."""
 _CUES = (*_SPOKEN, Point.IDLE, Point.BEFORE_AUDIO, Point.CONNECTING)
 """Points at which an application may do something."""
-_AT_ONCE = ("end-at-once", "second-stream", "new-stream-after", "input", "stereo", "long-call")
-_LAST = ("end", "aclose", "aclose-twice", "cancel-consumer", "end-at-once", "close-http-session")
+_AT_ONCE = (
+    "end-at-once",
+    "aclose-at-once",
+    "second-stream",
+    "new-stream-after",
+    "input",
+    "stereo",
+    "long-call",
+)
+_LAST = (
+    "end",
+    "aclose",
+    "aclose-twice",
+    "cancel-consumer",
+    "end-at-once",
+    "aclose-at-once",
+    "close-http-session",
+)
 """Actions after which the application has nothing more to say."""
 _TALKING = tuple(action for action in ACTIONS if action not in (*_LAST, *_AT_ONCE))
 IN_A_CALL = tuple(ACTIONS)

@@ -86,6 +86,11 @@ def aclose_twice(app: Application) -> None:
     app.start(close())
 
 
+def aclose_at_once(app: Application) -> None:
+    """Close the stream in the tick in which it was opened, and read from it only then."""
+    aclose(app)
+
+
 def cancel_consumer(app: Application) -> None:
     """Cancel the task that waits for events, then close the stream."""
 
@@ -177,6 +182,7 @@ ACTION_TABLE: Mapping[str, Callable[..., None]] = {
     "end": end,
     "aclose": aclose,
     "aclose-twice": aclose_twice,
+    "aclose-at-once": aclose_at_once,
     "cancel-consumer": cancel_consumer,
     "slow-consumer": slow_consumer,
     "update-options": update_options,

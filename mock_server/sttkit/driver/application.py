@@ -28,7 +28,7 @@ from sttkit.driver.waiting import abandon, call, call_now
 from sttkit.driver.watchdog import LoopBroken
 from sttkit.errors import TargetError
 from sttkit.faults import Point
-from sttkit.scripting.model import Script
+from sttkit.scripting.model import Script, Step
 from sttkit.trace import Record
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ class Application:
         self.drops = False
         self.input_open = False
         self.closing = False
+        self._refused = False  # a push raised: there is no sense in another one
+        self._closes_at_once = name == MAIN and Step("aclose-at-once") in bench.script.client
+        self._closer: asyncio.Task[None] | None = None
         self._reading_ends: str | None = None
         self._over = asyncio.Event()  # iteration ended, or aclose() returned
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -142,6 +145,9 @@ class Application:
         options = APIConnectOptions(
             max_retry=conn.max_retry, retry_interval=conn.retry_interval, timeout=conn.timeout
         )
+        if self._closes_at_once:
+            # Tasks take their turns in order: this one, there before the stream's own, comes first.
+            self._closer = asyncio.create_task(self._close(), name=f"sttkit-{self.name}-aclose")
         try:
             self.stream = bench.plugin.stream(conn_options=options)
         except Exception as error:
@@ -183,7 +189,7 @@ class Application:
         """Push the scripted speech, and go on as long as something is to be learned."""
         microphone = self._microphone
         core_end = self.speech.core_end
-        while self.input_open:
+        while self.input_open and not self._refused:
             # Positions are whole samples, ends of speech are not.
             said = microphone.position >= core_end - 1e-4
             if microphone.exhausted or (said and self._nothing_to_learn()):
@@ -194,8 +200,7 @@ class Application:
                 self._mutes.popleft()
                 self._mute()
             await microphone.until_due()
-            if self.input_open:
-                self.push(microphone.frame_s, until=None if said else core_end)
+            self.push(microphone.frame_s, until=None if said else core_end)
 
     def _nothing_to_learn(self) -> bool:
         now = self.bench.trace.now()
@@ -211,6 +216,8 @@ class Application:
         limits = self.bench.options.limits
         if self._settling.out_of_patience:
             self._note_waiting("nothing came of the audio after the fault")
+        if self._refused:
+            await self._wait_over(limits.grace)  # it may be over, and its reader not know it yet
         if self.input_open and not self.closing:
             self.end_input()
         await self._wait_over(limits.end_of_input + BEYOND_S)
@@ -254,22 +261,25 @@ class Application:
     # --- what actions are made of ---------------------------------------------------------------
 
     def push(self, seconds: float, *, until: float | None = None) -> None:
-        """Push so many seconds of audio in one go."""
-        if not self.input_open:
+        """Push so many seconds of audio in one go, or as much as the stream takes."""
+        if not self.input_open or self._refused:
             return
-        begin = self._microphone.position
+        begin = end = self._microphone.position
         frames = self._microphone.take(seconds, until=until)
         try:
             for frame in frames:
                 self.stream.push_frame(frame)
-        except Exception as error:  # the stream is over before its reader has heard of it
+                end += frame.duration
+        except Exception as error:
             facts = self._collector.failure(error, "push_frame", self.name)
             self.bench.trace.note(
                 "client", "call", None, self.name, name="push_frame", took=0.0, error=facts
             )
-            self.input_open = False
-            return
-        end = self._microphone.position
+            self._refused = True
+            if end == begin:
+                return
+        else:
+            end = self._microphone.position
         facts = {"track": self.name, "start": begin, "end": end}
         self.bench.trace.add("client", "push", None, self.name, facts)
         self._cues.pushed(end)
@@ -316,14 +326,18 @@ class Application:
         """Close the stream."""
         self.closing = True
         self.input_open = False
+        closing, self._closer = self._closer or self.stream.aclose(), None
         await call(
             self.bench.trace,
             "aclose",
-            self.stream.aclose(),
+            closing,
             bound=2 * self.bench.options.limits.aclose,
             stream=self.name,
         )
         self._over.set()
+
+    async def _close(self) -> None:
+        await self.stream.aclose()
 
     async def cancel_reader(self) -> None:
         """Cancel the task that waits for events; it never iterates again."""
@@ -341,6 +355,8 @@ class Application:
     async def _read(self) -> None:
         how, error = "stop", None
         try:
+            if self._closes_at_once:
+                await self._over.wait()
             iterator = self.stream.__aiter__()
             while True:
                 event = await iterator.__anext__()
@@ -423,6 +439,8 @@ class Application:
 
     async def _stop_tasks(self) -> None:
         tasks = set(self._tasks)
+        if self._closer is not None:
+            tasks.add(self._closer)
         if hasattr(self, "reader"):
             if self._reading_ends is None:
                 self._reading_ends = "given up"

@@ -8,17 +8,18 @@ and the numbers of a sound plugin are the same in every process.
 from __future__ import annotations
 
 import array
+import asyncio
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from sttkit.driver.census import is_kits_module, plugin_tasks
 from sttkit.driver.reach import Data, data_of
 
 _RAW = (bytes, bytearray, memoryview, array.array)
 _PLAIN = frozenset(
-    {"builtins", "collections", "types", "functools", "weakref", "contextvars", "logging"}
+    {"builtins", "collections", "types", "functools", "weakref", "_contextvars", "logging"}
 )
 """Modules of classes of which an instance says nothing about whose it is: records of the log are
 kept, if at all, by whoever listens to it."""
@@ -90,6 +91,9 @@ def _classes(things: Iterable[object]) -> Iterable[str]:
         module = getattr(kind, "__module__", "")
         if not isinstance(module, str) or module in _PLAIN:
             continue
+        # By its type: isinstance() asks the thing for its class, and makes lazy ones import much.
+        if issubclass(kind, asyncio.TimerHandle) and cast(asyncio.TimerHandle, thing).cancelled():
+            continue  # the loop keeps it, for a while
         if is_kits_module(module):
             continue
         yield f"{module}.{kind.__qualname__}"
@@ -102,7 +106,7 @@ def _audio_seconds(things: Iterable[object]) -> float:
         if type(thing) is bytearray or type(thing).__module__ == "array":
             continue
         for held in _held_by(thing):
-            if isinstance(held, _RAW):
+            if issubclass(type(held), _RAW) and isinstance(held, _RAW):
                 size = held.nbytes if isinstance(held, memoryview) else len(held)
                 if size >= _LEAST_BYTES:
                     sizes[id(held)] = size

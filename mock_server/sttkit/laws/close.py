@@ -36,7 +36,7 @@ def closing_returns(run: Run) -> Judgement:
                 judged.append(broken(f"aclose() returns within {secs(limit)}", observed, record.at))
             else:
                 judged.append(passed())
-        begun = stream.actions("aclose", "aclose-twice")
+        begun = stream.actions("aclose", "aclose-twice", "aclose-at-once")
         if begun and not calls:
             waited = run.history.end - begun[0].at
             if waited > limit:
@@ -198,17 +198,19 @@ def closing_is_idempotent(run: Run) -> Judgement:
 
 
 def _is_idempotent(run: Run, stream: Stream) -> Judgement:
-    calls = stream.calls("aclose")
-    for record in calls:
+    for record in stream.calls("aclose", "stt_aclose"):
         error = record.data["error"]
         if error is not None and error["type"] != _NOT_RETURNED:
             said = f"{error['type']}: {str(error['message'])[:80]}"
-            return broken("aclose() raises nothing", said, record.at)
+            of_stream = record.data["name"] == "aclose"
+            name = "aclose()" if of_stream else "STT.aclose()"
+            return broken(f"{name} raises nothing", said, record.at)
+    calls = stream.calls("aclose")
     ended = stream.ended_by_itself
     failed = ended is not None and ended.data["how"] == "raised"
-    if len(calls) > 1 or (calls and failed):
+    if len(calls) > 1 or (calls and (failed or stream.actions("aclose-at-once"))):
         return passed()
-    return unexercised("the stream was closed once, and had not failed")
+    return unexercised("the stream was closed once, while it was read, and had not failed")
 
 
 def cancelling_is_cancelling(run: Run) -> Judgement:
@@ -300,7 +302,7 @@ LAWS = (
         "CLOSE-4",
         "must",
         "A consumer that waits for the next event wakes, and its iteration ends, when the stream "
-        "is closed from elsewhere.",
+        "is closed from elsewhere; so does that of one who begins to read only then.",
         "Otherwise the task that reads the transcripts waits for ever.",
         "The end of iteration after an aclose() from another task.",
         waiting_consumers_wake,
@@ -308,11 +310,12 @@ LAWS = (
     Law(
         "CLOSE-5",
         "must",
-        "aclose() may be called twice, from two tasks at once, or after a failure, and does not "
-        "raise the stream's old error.",
+        "aclose() may be called twice, from two tasks at once, before iteration begins, or after "
+        "a failure, and does not raise the stream's old error; nor does STT.aclose() raise any.",
         "Cleanup code runs on many paths; an exception there hides the real one and skips the "
         "rest of the cleanup.",
-        "What each aclose() raised, where there were several or the stream had failed.",
+        "What each aclose() raised, where there were several, the stream had failed or had not "
+        "been read; and what the STT's own raised.",
         closing_is_idempotent,
     ),
     Law(

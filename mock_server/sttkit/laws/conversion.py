@@ -23,9 +23,7 @@ def other_forms_are_converted(run: Run) -> Judgement:
 def _is_converted(run: Run, stream: Stream) -> Judgement:
     stereo = bool(stream.actions("stereo"))
     what = "stereo" if stereo else f"audio at {stream.actions('input')[0].data['value']:g} Hz"
-    # A stream that is over refuses all audio, as it should.
-    calls = (r for r in stream.calls("push_frame") if stream.input_open(run.history.order(r)))
-    refusals = [r for r in calls if r.data["error"]]
+    refusals = list(stream.refusals("push_frame"))
     ended = stream.ended_by_itself
     why_not = disturbed(run, stream)
     if ended is not None and ended.data["how"] == "raised" and not why_not:

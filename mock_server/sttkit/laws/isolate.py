@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sttkit.laws.audio import arrives_whole
+from sttkit.laws.connections import Connection
 from sttkit.laws.finals import undelivered
 from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import Judgement, Law, Run, Verdict, broken, passed, unclear, unexercised
@@ -13,6 +15,9 @@ from sttkit.laws.words import quoted
 
 _ENOUGH_S = 2.0
 """Audio of a new stream after which there has to be a final."""
+_SPEAKING = frozenset({"speech_started", "interim"})
+_SAID = frozenset({"final", "speech_ended", "session_ended"})
+"""Messages of a server from which it is told whether somebody speaks."""
 
 
 def streams_are_independent(run: Run) -> Judgement:
@@ -26,7 +31,7 @@ def streams_are_independent(run: Run) -> Judgement:
         _is_untouched(run, sibling, other)
         for sibling in history.streams
         for other in history.streams
-        if other is not sibling and any(_shared(sibling, at) for at, _ in _troubles(run, other))
+        if other is not sibling and any(_shared(sibling, order) for order, _, _ in _troubles(other))
     ]
     after = history.stream("after")
     if after is not None:
@@ -34,14 +39,14 @@ def streams_are_independent(run: Run) -> Judgement:
     return overall(judged, otherwise="no stream failed or was closed beside another one")
 
 
-def _troubles(run: Run, stream: Stream) -> Iterator[tuple[int, str]]:
-    """Places in the trace where a stream failed or was closed."""
+def _troubles(stream: Stream) -> Iterator[tuple[int, float, str]]:
+    """Where in the trace, and when, a stream failed or was closed, and how."""
     for failure in stream.failures:
-        yield failure.order, failure.what
+        yield failure.order, failure.at, failure.what
     if stream.ended is not None and stream.ended.data["how"] == "raised":
-        yield stream.ended_order, "an exception"
+        yield stream.ended_order, stream.ended.at, "an exception"
     if stream.closing_order < NEVER:
-        yield stream.closing_order, "aclose()"
+        yield stream.closing_order, stream.closing, "aclose()"
 
 
 def _shared(sibling: Stream, order: int) -> bool:
@@ -50,7 +55,7 @@ def _shared(sibling: Stream, order: int) -> bool:
 
 
 def _is_untouched(run: Run, sibling: Stream, other: Stream) -> Judgement:
-    first = next(what for at, what in _troubles(run, other) if _shared(sibling, at))
+    first = next(what for order, _, what in _troubles(other) if _shared(sibling, order))
     expected = f'"{sibling.name}" untouched by {first} on "{other.name}"'
     if sibling.failures or _is_disturbed(run, sibling):
         return unexercised("both streams failed")
@@ -63,9 +68,9 @@ def _is_untouched(run: Run, sibling: Stream, other: Stream) -> Judgement:
     if ended is not None and sibling.ended_order < sibling.input_end_order:
         return broken(expected, "its iteration just ended", ended.at)
     updated = any(s.calls("update_options") for s in run.history.streams)
-    if len(sibling.connections) > 1 and not updated:
-        observed = count(len(sibling.connections), "connection") + " of its own"
-        return broken(expected, observed, sibling.connections[1].began)
+    again = _reconnect(run, sibling, other)
+    if again is not None and not updated:
+        return broken(expected, "a new connection of its own", again.began)
     missing = undelivered(run, sibling)
     if missing:
         words = quoted(word for item in missing for word in item.texts[0])
@@ -74,6 +79,36 @@ def _is_untouched(run: Run, sibling: Stream, other: Stream) -> Judgement:
     if whole.verdict is Verdict.FAIL:
         return broken(expected, whole.observed, whole.at)
     return passed()
+
+
+def _reconnect(run: Run, sibling: Stream, other: Stream) -> Connection | None:
+    """A further connection of ``sibling`` that the trouble of ``other`` brought about.
+
+    A plugin may change its sessions by itself: not just then, or else where a segment was over.
+    """
+    soon = run.limits.grace + run.history.lag
+    troubles = [(order, at) for order, at, _ in _troubles(other) if _shared(sibling, order)]
+    return next(
+        (
+            again
+            for before, again in pairwise(sibling.connections)
+            if any(order < again.order and again.began <= at + soon for order, at in troubles)
+            and not _was_just_over(run, before, again, soon)
+        ),
+        None,
+    )
+
+
+def _was_just_over(run: Run, before: Connection, again: Connection, soon: float) -> bool:
+    """Whether the server had just said the last of a segment, unasked, when a session was left."""
+    asked = before.client_end
+    until = again.order if asked is None else min(again.order, run.history.order(asked))
+    told = [
+        record
+        for record in before.sent
+        if record.data.get("event") in _SPEAKING | _SAID and run.history.order(record) < until
+    ]
+    return bool(told) and told[-1].data["event"] in _SAID and again.began <= told[-1].at + soon
 
 
 def _is_disturbed(run: Run, stream: Stream) -> bool:

@@ -32,6 +32,12 @@ def late_calls_are_refused(run: Run) -> Judgement:
 
 def _refuses_late_calls(run: Run, stream: Stream) -> Judgement:
     order = run.history.order
+    for record in stream.refusals("push_frame", "flush", "end_input"):
+        name, error = record.data["name"], record.data["error"]
+        if name == "push_frame" and stream.in_other_form:
+            continue  # whether that form is refused is another law's
+        said = f"{error['type']}: {str(error['message'])[:80]}"
+        return broken(f"{name}() returns while input is open", said, record.at)
     late = stream.calls(*_LATE_CALLS)
     for record in late:
         error = record.data["error"]
@@ -41,10 +47,10 @@ def _refuses_late_calls(run: Run, stream: Stream) -> Judgement:
         if error["type"] != "RuntimeError":
             expected = f"{name}() after the end raises RuntimeError"
             return broken(expected, f"{error['type']}", record.at)
-    flushes = [r for r in stream.calls("flush") if stream.input_open(order(r))]
+    flushes = [
+        r for r in stream.calls("flush") if stream.input_open(order(r)) and r.data["error"] is None
+    ]
     for flush in flushes:
-        if flush.data["error"] is not None:
-            return broken("flush() returns", flush.data["error"]["type"], flush.at)
         ended = stream.ended_by_itself
         if ended is None or ended.data["how"] != "stop":
             continue
@@ -204,10 +210,12 @@ LAWS = (
     Law(
         "CLOSE-10",
         "must",
-        "push_frame(), flush() and end_input() after the end raise RuntimeError; flush() in "
-        "mid-stream ends nothing.",
-        "Audio that is accepted and thrown away hides a bug of the application.",
-        "What such calls raised, and the end of iteration after a flush.",
+        "push_frame(), flush() and end_input() raise RuntimeError after the end, and nothing "
+        "before it; flush() in mid-stream ends nothing.",
+        "Audio that is accepted and thrown away hides a bug of the application; an exception in "
+        "mid-call ends the task that feeds the stream.",
+        "What such calls raised after the end, and while input was open and the stream did not end "
+        "soon after; and the end of iteration after a flush.",
         late_calls_are_refused,
     ),
     Law(

@@ -80,6 +80,9 @@ def _loses_little(
     lost = lost_between(covered, last, first)
     # As audio, not as time: a burst in the outage is lost as one.
     outage = stream.pushed_by(after.ready.at + history.lag) - stream.pushed_by(began - history.lag)
+    if before.ready is not None and began <= before.ready.at + history.lag:
+        # All that was queued for this session was on its way when it broke as soon as it was ready.
+        outage = max(outage, stream.pushed_by(after.ready.at + history.lag) - last)
     if _was_sound(before):
         # Nothing made it connect again but its own will, so it can see to it.
         if lost <= EXACT_SLACK_S:

@@ -26,6 +26,8 @@ from sttkit.laws.streams import NEVER, Stream
 NOT_RETRYABLE_SINCE = (1, 6, 10)
 FIRST_WAIT_S = 0.1
 WAIT_SLACK_S = 0.5
+_FLOWS_S = 0.25
+"""Audio flows if no two pushes are further apart; a frame has 0.1 s at most."""
 UNDERCUT_S = 0.05
 """So much too early is rounding."""
 
@@ -168,9 +170,8 @@ def _wait_follows_options(run: Run, stream: Stream, position: int) -> Judgement 
         return None
     if any(r.data.get("retry_after") is not None for r in failed.of("response")):
         return None
-    # A blocked loop delays everything, and a plugin may wait for audio before it connects.
-    held_up = stream.actions("block-loop", "pause", "burst")
-    if any(error.at - 1 <= r.at <= attempt.began for r in held_up):
+    # A blocked loop delays everything.
+    if any(error.at - 1 <= r.at <= attempt.began for r in stream.actions("block-loop")):
         return None
     if not any(error.at < r.at <= attempt.began for r in stream.pushes):
         return None
@@ -181,9 +182,13 @@ def _wait_follows_options(run: Run, stream: Stream, position: int) -> Judgement 
     took = attempt.began - error.at
     if took <= wait + WAIT_SLACK_S:
         return passed()
-    return broken(
-        f"a wait of {secs(wait)}, give or take {secs(WAIT_SLACK_S)}", secs(took), error.at
-    )
+    # A plugin may wait for audio before it connects.
+    muted = stream.muted(error.at, attempt.began, breath=_FLOWS_S)
+    if took - muted <= wait + WAIT_SLACK_S:
+        return None
+    observed = secs(took) + (f", in {secs(muted)} of which no audio came" if muted else "")
+    expected = f"a wait of {secs(wait)}, give or take {secs(WAIT_SLACK_S)}"
+    return broken(expected, observed, error.at)
 
 
 def refused_for_good(run: Run) -> Judgement:

@@ -22,7 +22,9 @@ INTERIM, PREFLIGHT = "interim_transcript", "preflight_transcript"
 FINAL, USAGE = "final_transcript", "recognition_usage"
 TRANSCRIPTS = frozenset({INTERIM, PREFLIGHT, FINAL})
 
-CLOSING_ACTIONS = frozenset({"aclose", "aclose-twice", "cancel-consumer"})
+CLOSING_ACTIONS = frozenset({"aclose", "aclose-twice", "aclose-at-once", "cancel-consumer"})
+_ABRUPT_ACTIONS = frozenset({"aclose-at-once", "cancel-consumer"})
+"""Those that close in the very tick in which they begin."""
 ENDING_ACTIONS = frozenset({"end", "end-at-once"})
 NEVER = 1 << 60
 """A place in the trace behind all records."""
@@ -98,15 +100,46 @@ class Stream(Records):
         count = bisect_right(self._push_times, at)
         return self._push_ends[count - 1] if count else 0.0
 
-    def muted(self, since: float, until: float) -> float:
-        """Seconds between two moments in which no audio came, pauses for breath not counted."""
+    def muted(self, since: float, until: float, *, breath: float = BREATH_S) -> float:
+        """Seconds between two moments in which no audio came, pauses for ``breath`` not counted."""
         times = [since, *(r.at for r in self.pushes if since < r.at < until), until]
         gaps = (later - earlier for earlier, later in pairwise(times))
-        return sum(gap for gap in gaps if gap > BREATH_S)
+        return sum(gap for gap in gaps if gap > breath)
 
     def calls(self, *names: str) -> tuple[Record, ...]:
         """Calls that returned, by name."""
         return tuple(r for r in self.of("call") if r.data["name"] in names)
+
+    def refusals(self, *names: str) -> tuple[Record, ...]:
+        """Calls that raised while input was open and the stream went on.
+
+        It may be over some moments before its reader hears of it; until then it refuses as well.
+        """
+        history, order = self._history, self._history.order
+        ends = self.calls("end_input")
+        last = order(ends[0]) if ends else NEVER
+        shut = min(self.over_order, history.session_closed_order)
+        return tuple(
+            record
+            for record in self.calls(*names)
+            if record.data["error"] is not None
+            and order(self.opened) <= order(record) <= last
+            and order(record) < shut
+            and not self._is_soon_over(record.at)
+        )
+
+    def _is_soon_over(self, at: float) -> bool:
+        """Whether something other than the end of its input ends a stream soon after a moment."""
+        history = self._history
+        ended = (r for r in self.calls("end_input") if r.data["error"] is None)
+        told = min(map(history.order, ended), default=NEVER)
+        ends = (
+            (self.ended_order, self.ended.at if self.ended is not None else math.inf),
+            (self.closing_order, self.closing),
+            (history.session_closed_order, history.session_closed),
+        )
+        soon = history.run.limits.grace + history.lag
+        return any(order < told and end <= at + soon for order, end in ends)
 
     @property
     def in_other_form(self) -> bool:
@@ -134,9 +167,9 @@ class Stream(Records):
     @cached_property
     def _closing(self) -> tuple[float, int]:
         closings = [r for r in self.of("calling") if r.data["name"] in ("aclose", "stt_aclose")]
-        # An action that closes only starts the call, which begins some turns of the loop later.
+        # Most actions that close only start the call, which begins some turns of the loop later.
         called = any(r.data["name"] == "aclose" for r in closings)
-        actions = {"cancel-consumer"} if called else CLOSING_ACTIONS
+        actions = _ABRUPT_ACTIONS if called else CLOSING_ACTIONS
         moments = (*self.actions(*actions), *closings)
         first = min(moments, key=self._history.order, default=None)
         return (first.at, self._history.order(first)) if first is not None else (math.inf, NEVER)

@@ -22,6 +22,7 @@ _CLOSES = frozenset({"aclose", "aclose-twice", "cancel-consumer", "close-http-se
 _AT_ONCE = frozenset(
     {
         "end-at-once",
+        "aclose-at-once",
         "second-stream",
         "new-stream-after",
         "drop-stream",

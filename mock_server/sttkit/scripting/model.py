@@ -22,6 +22,8 @@ ACTIONS: dict[str, str] = {
     "end": "the application ends its audio (end_input())",
     "aclose": "the application closes the stream",
     "aclose-twice": "two tasks close the stream at once, and once more afterwards",
+    "aclose-at-once": "the application closes the stream in the same tick as stream(), and reads "
+    "from it only then",
     "cancel-consumer": "the task that reads the events is cancelled, then the stream is closed",
     "slow-consumer": "the application reads no events for 1 s, then goes on",
     "update-options": "the application changes an option in mid-stream",
@@ -47,6 +49,9 @@ ACTION_PARAMETERS: dict[str, Parameter] = {
     "input": Parameter("rate", "int", 48000, least=8000, most=192_000),
 }
 """The one parameter of those actions that have one; its default applies where none is given."""
+
+_IN_ITS_TICK = frozenset({"end-at-once", "aclose-at-once"})
+"""Actions that are done when the stream is opened, and at no other time."""
 
 RETRY_TARGET = {
     Family.CONNECTING: Point.CONNECTING,
@@ -100,13 +105,20 @@ def parse_action(text: str, at: Cue = Cue(), *, where: str | None = None) -> Ste
 def checked_step(
     name: str, at: Cue = Cue(), param: object = None, *, where: str | None = None
 ) -> Step:
-    """A step whose action exists and whose parameter, if any, can be used.
+    """A step whose action exists, at a time that it can have, and whose parameter can be used.
 
     Raises:
         UsageError: otherwise.
     """
     if name not in ACTIONS:
         raise unknown_name("action", name, ACTIONS, where=where)
+    if name in _IN_ITS_TICK and at != Cue():
+        raise UsageError(
+            f"{name} is done in the tick in which the stream is opened",
+            where=where,
+            expected="no time of its own",
+            hint=f"take {name.removesuffix('-at-once')}",
+        )
     if param is None:
         return Step(name, at)
     parameter = ACTION_PARAMETERS.get(name)

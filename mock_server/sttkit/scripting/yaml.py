@@ -342,14 +342,15 @@ def _step(node: _Node) -> Step:
     parameter = ACTION_PARAMETERS.get(action)
     fields = node.fields(("at", "do", parameter.name) if parameter else ("at", "do"))
     at = _cue(fields["at"]) if "at" in fields else Cue()
-    if parameter is None or parameter.name not in fields:
-        return Step(action, at)
-    given = fields[parameter.name]
+    given = fields.get(parameter.name) if parameter is not None else None
     try:
-        return checked_step(action, at, given.data())
+        return checked_step(action, at, given.data() if given is not None else None)
     except UsageError as error:
         raise ScriptError(
-            error.problem, where=given.where, expected=error.expected, hint=error.hint
+            error.problem,
+            where=(given or done).where,
+            expected=error.expected,
+            hint=error.hint,
         ) from None
 
 

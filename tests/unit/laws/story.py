@@ -204,7 +204,7 @@ class Story:
 
     def action(self, action: str) -> Story:
         self.client("action", action=action)
-        if action in ("aclose", "aclose-twice"):
+        if action in ("aclose", "aclose-twice", "aclose-at-once"):
             self.client("calling", name="aclose")
         return self
 

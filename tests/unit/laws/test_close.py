@@ -252,6 +252,59 @@ def closing_raises_the_old_error() -> Run:
     return tale.call("aclose", error=an_error()).run()
 
 
+def closed_at_once() -> Story:
+    """The stream is closed in the tick in which it was opened, before anybody reads from it."""
+    return story().stream().action("aclose-at-once")
+
+
+@cases.passes("CLOSE-5")
+def a_stream_that_nobody_has_read_is_closed() -> Run:
+    return closed_at_once().call("aclose").ended().run()
+
+
+@cases.fails("CLOSE-5")
+def a_stream_that_nobody_has_read_cannot_be_closed() -> Run:
+    error = an_error(type="AttributeError", api=False)
+    return closed_at_once().call("aclose", error=error).ended().run()
+
+
+@cases.fails("CLOSE-5")
+def closing_the_stt_raises_the_old_error() -> Run:
+    tale = story().stream().rejected(401).raised(retryable=False).shut()
+    return tale.call("stt_aclose", error=an_error()).run()
+
+
+@cases.fails("CLOSE-5")
+def closing_the_stt_of_a_sound_stream_raises() -> Run:
+    return healthy().call("stt_aclose", error=an_error(type="KeyError", api=False)).run()
+
+
+@cases.skips("CLOSE-5")
+def a_sound_stt_is_closed() -> Run:
+    return healthy().call("stt_aclose").run()
+
+
+@cases.fails("CLOSE-3")
+def a_stream_that_is_closed_at_once_connects_all_the_same() -> Run:
+    return closed_at_once().call("aclose").ended().later(0.5).opened().run()
+
+
+@cases.fails("CLOSE-3")
+def closing_at_once_is_told_as_an_error() -> Run:
+    tale = story().stream().client("action", action="aclose-at-once").error(False)
+    return tale.client("calling", name="aclose").call("aclose").ended().run()
+
+
+@cases.fails("CLOSE-4")
+def a_stream_that_was_closed_before_it_was_read_never_ends() -> Run:
+    return closed_at_once().call("aclose").later(2.0).call("__anext__", error=HUNG).run()
+
+
+@cases.fails("CLOSE-1")
+def closing_at_once_does_not_return() -> Run:
+    return story().stream().client("action", action="aclose-at-once").later(10.0).client("x").run()
+
+
 @cases.skips("CLOSE-5")
 def a_stream_that_never_returns_from_closing_is_another_matter() -> Run:
     return closed_in_mid_stream().later(10).call("aclose", took=10.0, error=HUNG).run()

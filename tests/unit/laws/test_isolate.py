@@ -62,6 +62,56 @@ def the_sibling_connects_again() -> Run:
     return tale.finished().run()
 
 
+@cases.passes("ISOLATE-1")
+def the_sibling_had_changed_its_session_before() -> Run:
+    tale = speaking(two()).left().opened().of("main").on(0).listen().talk(until=2.5)
+    tale.fault("reset").raised(retryable=False)
+    tale.of("second").on(2).listen().talk(until=3.0)
+    return tale.finished().run()
+
+
+@cases.passes("ISOLATE-1")
+def the_sibling_changes_its_session_long_afterwards() -> Run:
+    tale = two().listen("main").fault("reset").raised(retryable=False)
+    tale.of("second").on(1).listen().talk(until=3.0).left().opened().talk(until=4.0)
+    return tale.finished().run()
+
+
+@cases.passes("ISOLATE-1")
+def the_sibling_changes_its_session_just_then_but_a_segment_of_its_own_was_over() -> Run:
+    tale = two().of("second").on(1).listen().talk(until=2.0)
+    tale.sent("final", "tell me more", utterance=0).final("tell me more")
+    tale.of("main").on(0).listen().fault("reset").raised(retryable=False)
+    tale.of("second").later(0.05).left().opened().talk(until=3.0)
+    return tale.finished().run()
+
+
+@cases.fails("ISOLATE-1")
+def the_sibling_connects_again_in_mid_utterance_after_a_segment() -> Run:
+    tale = two().of("second").on(1).listen().talk(until=2.0)
+    tale.sent("final", "tell me more", utterance=0).final("tell me more")
+    tale.sent("interim", "good", utterance=1).interim("good")
+    tale.of("main").on(0).listen().fault("reset").raised(retryable=False)
+    tale.of("second").later(0.05).left().opened().talk(until=3.0)
+    return tale.finished().run()
+
+
+@cases.fails("ISOLATE-1")
+def the_sibling_ends_its_session_in_mid_utterance_and_connects_again() -> Run:
+    tale = two().of("second").on(1).listen().sent("interim", "tell me").interim("tell me")
+    tale.of("main").on(0).listen().fault("reset").raised(retryable=False)
+    tale.of("second").on(1).control("end").sent("final", "tell me", utterance=0).final("tell me")
+    tale.sent("session_ended", audio_s=1.0).left().later(0.1).opened().talk(until=3.0)
+    return tale.finished().run()
+
+
+@cases.fails("ISOLATE-1")
+def the_sibling_changes_its_session_and_loses_a_final() -> Run:
+    tale = two().listen("main").fault("reset").raised(retryable=False)
+    tale.of("second").on(1).listen().talk(until=3.0).sent("final", "tell me more")
+    return tale.later(1.0).left().opened().talk(until=4.0).finished().run()
+
+
 @cases.fails("ISOLATE-1")
 def the_sibling_loses_a_final() -> Run:
     tale = two().listen("main").action("aclose").left().call("aclose").ended()

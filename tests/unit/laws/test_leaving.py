@@ -48,6 +48,63 @@ def a_flush_raises() -> Run:
     return story().first().call("flush", error=an_error(type="KeyError", api=False)).run()
 
 
+REFUSED = an_error(type="RuntimeError", api=False, message="the stream is closed")
+
+
+@cases.fails("CLOSE-10")
+def audio_is_refused_while_input_is_open() -> Run:
+    tale = story().stream().opened().call("push_frame", error=an_error("KeyError", api=False))
+    return tale.later(1.0).finished(usage=None).run()
+
+
+@cases.fails("CLOSE-10")
+def audio_is_refused_in_the_tick_in_which_the_stream_was_opened() -> Run:
+    tale = story().stream().action("end-at-once").call("push_frame", error=REFUSED)
+    return tale.later(0.5).opened().finished(usage=None).run()
+
+
+@cases.fails("CLOSE-10")
+def audio_is_refused_by_a_stream_that_goes_on() -> Run:
+    return story().first().call("push_frame", error=REFUSED).later(5.0).raised().shut().run()
+
+
+@cases.fails("CLOSE-10")
+def ending_the_input_raises() -> Run:
+    tale = story().first().second().call("end_input", error=an_error("KeyError", api=False))
+    return tale.later(31).shut().run()
+
+
+@cases.passes("CLOSE-10")
+def a_stream_that_is_over_refuses_audio_before_its_reader_has_heard_of_it() -> Run:
+    tale = story().first().fault("close=1008").later(0.1).error(False)
+    tale.call("push_frame", error=REFUSED).later(0.02)
+    return tale.ended("raised", retryable=False).shut().run()
+
+
+@cases.passes("CLOSE-10")
+def a_stream_that_is_over_refuses_everything_while_its_reader_naps() -> Run:
+    tale = story().first().action("slow-consumer").fault("close=1008").later(0.1).error(False)
+    tale.call("push_frame", error=REFUSED).later(1.0).call("end_input", error=REFUSED)
+    return tale.later(0.2).ended("raised", retryable=False).shut().run()
+
+
+@cases.passes("CLOSE-10")
+def a_stream_that_is_over_refuses_a_flush_which_did_not_end_it() -> Run:
+    return story().first().call("flush", error=REFUSED).later(0.02).ended().shut().run()
+
+
+@cases.passes("CLOSE-10")
+def the_application_takes_the_http_session_away_just_then() -> Run:
+    tale = story().first().call("push_frame", error=REFUSED).action("close-http-session")
+    return tale.later(0.1).ended().shut().run()
+
+
+@cases.skips("CLOSE-10")
+def audio_in_another_form_is_refused() -> Run:
+    tale = story().stream().action("stereo").opened()
+    return tale.call("push_frame", error=an_error("ValueError", api=False)).run()
+
+
 @cases.passes("CLOSE-10")
 def a_flush_ends_nothing() -> Run:
     return story().first().call("flush").control("flush").second().run()

@@ -34,6 +34,22 @@ def what_was_queued_in_the_outage_arrives() -> Run:
     return outage(4.0).heard(1.0, 5.0).talk(until=6.0).finished().run()
 
 
+def queued(*, lasts: float) -> Story:
+    """Four seconds queue up for a session that hears 0.2 s of them, and breaks after so long."""
+    tale = outage(4.0).later(lasts).heard(1.0, 1.2).fault("half-close").error().later(0.1)
+    return tale.opened().talk(until=8.0)
+
+
+@cases.passes("AUDIO-4")
+def what_was_queued_is_lost_with_a_session_that_breaks_at_once() -> Run:
+    return queued(lasts=0.04).finished().run()
+
+
+@cases.warns("AUDIO-4")
+def what_was_queued_is_lost_by_a_session_that_had_time_to_send_it() -> Run:
+    return queued(lasts=2.0).finished().run()
+
+
 @cases.warns("AUDIO-4")
 def two_seconds_before_the_outage_are_lost_with_it() -> Run:
     tale = story().stream().opened().talk(until=1.0).talk(until=3.0, heard=False).fault("reset")

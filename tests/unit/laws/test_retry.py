@@ -340,6 +340,30 @@ def no_audio_flows_during_the_wait() -> Run:
 
 
 @cases.skips("RETRY-3")
+def a_plugin_connects_when_the_muted_caller_speaks_again() -> Run:
+    tale = broken_by("reset").talk(until=1.5).later(1.3).error().later(2.0).push(1.5, 1.6)
+    return tale.opened().run()
+
+
+@cases.skips("RETRY-3")
+def a_plugin_connects_when_the_next_utterance_of_a_long_call_comes() -> Run:
+    tale = broken_by("reset").error().talk(until=1.5).later(20.0).push(1.5, 1.6).talk(until=1.8)
+    return tale.opened().run()
+
+
+@cases.fails("RETRY-3")
+def a_muted_caller_is_no_excuse_for_a_wait_while_he_speaks() -> Run:
+    tale = broken_by("reset").error().talk(until=1.8).later(20.0).talk(until=2.4)
+    return tale.opened().run()
+
+
+@cases.fails("RETRY-3")
+def audio_in_advance_is_no_excuse_for_a_wait_after_it_was_due() -> Run:
+    tale = broken_by("reset").action("burst").push(1.42, 1.92).error().later(0.5)
+    return tale.talk(until=3.0).opened().run()
+
+
+@cases.skips("RETRY-3")
 def a_blocked_loop_delays_everything() -> Run:
     return broken_by("reset").action("block-loop").error().talk(until=2.2).opened().run()
 
