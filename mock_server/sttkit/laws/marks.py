@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from sttkit.laws.connections import Connection, Failure
 from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import (
     Judgement,
@@ -136,13 +137,7 @@ def _cuts_are_closed(run: Run, stream: Stream) -> Judgement:
         return why_not
     judged = []
     order = run.history.order
-    for failure in stream.failures:
-        session = stream.next_attempt(failure.order)
-        while session is not None and session.ready is None:
-            session = stream.next_attempt(session.order)
-        if session is None or session.ready is None or not _was_cut(run, stream, failure.conn):
-            continue
-        ready = order(session.ready)
+    for failure, _, ready in _after_cuts(run, stream):
         begun = next((r for r in stream.events_of(START) if order(r) > ready), None)
         shown = [r for r in stream.events_of(START, INTERIM, PREFLIGHT) if order(r) < ready]
         if begun is None or not shown:
@@ -157,6 +152,18 @@ def _cuts_are_closed(run: Run, stream: Stream) -> Judgement:
             expected = "a final or END_OF_SPEECH before the next START_OF_SPEECH"
             judged.append(broken(expected, observed, begun.at))
     return overall(judged, otherwise="no utterance was cut, or none followed")
+
+
+def _after_cuts(run: Run, stream: Stream) -> Iterator[tuple[Failure, Connection, int]]:
+    """Each failure that cut an utterance, the session behind it, and where that became ready."""
+    for failure in stream.failures:
+        session = stream.next_attempt(failure.order)
+        while session is not None and session.ready is None:
+            session = stream.next_attempt(session.order)
+        if session is None or session.ready is None:
+            continue
+        if _was_cut(run, stream, failure.conn):
+            yield failure, session, run.history.order(session.ready)
 
 
 def _was_cut(run: Run, stream: Stream, number: int) -> bool:
@@ -182,13 +189,7 @@ def _starts_anew(run: Run, stream: Stream) -> Judgement:
         return why_not
     order = run.history.order
     judged = []
-    for failure in stream.failures:
-        session = stream.next_attempt(failure.order)
-        while session is not None and session.ready is None:
-            session = stream.next_attempt(session.order)
-        if session is None or session.ready is None or not _was_cut(run, stream, failure.conn):
-            continue
-        ready = order(session.ready)
+    for failure, session, ready in _after_cuts(run, stream):
         said = [r for r in session.sent if words_of(text_of(r))]
         cut = _utterance_of(run, stream, failure.conn)
         rest = _first_shown(run, stream, ready, said)
