@@ -69,9 +69,12 @@ def _following(stream: Stream, index: int) -> Connection | None:
 def _has_failed(run: Run, stream: Stream, index: int) -> bool:
     attempt, following = stream.connections[index], _following(stream, index)
     until = following.order if following is not None else NEVER
-    return attempt.failure is not None or any(
-        attempt.order < run.history.order(e) < until for e in retried_errors(stream)
-    )
+    order = run.history.order
+    if any(attempt.order < order(e) < until for e in retried_errors(stream)):
+        return True
+    # Who changes sessions for new options may meet the old one's end on the way, and need not mind.
+    moved = any(attempt.order < order(r) < until for r in stream.calls("update_options"))
+    return attempt.failure is not None and not moved
 
 
 def outlived_surely(run: Run, attempt: Connection) -> bool:

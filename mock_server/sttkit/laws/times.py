@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from sttkit.laws.connections import Connection
 from sttkit.laws.finals import told_as
@@ -109,12 +110,14 @@ def _latest_zeros(stream: Stream) -> dict[int | None, tuple[float, float]]:
     """
     zeros: dict[int | None, tuple[float, float]] = {}
     latest = heard = 0.0
-    for session in stream.connections:
+    for session, following in zip_longest(stream.connections, stream.connections[1:]):
         if session.ready is not None:
             began = session.ready.at
             latest = max(latest, began - stream.opened.at, stream.pushed_by(began))
             zeros[session.number] = (began, latest)
-            latest += max(0.0, stream.pushed_by(session.over) - heard)
+            # Into a line that is dead a client sends until it notices.
+            left = session.over if following is None else max(session.over, following.began)
+            latest += max(0.0, stream.pushed_by(left) - heard)
             heard += sum(span.duration for span in session.heard)
     return zeros
 

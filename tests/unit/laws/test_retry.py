@@ -262,6 +262,16 @@ def moving_to_new_options_is_not_a_failure() -> Run:
     return tale.opened().run()
 
 
+@cases.passes("RETRY-2")
+def who_moves_to_new_options_need_not_mind_that_the_old_session_breaks() -> Run:
+    tale = story().stream().opened().talk(until=0.2).call("update_options").fault("reset")
+    for number in range(4):
+        tale.later(0.1).opened().talk(until=0.4 + 0.2 * number).fault("reset")
+        if number < 3:
+            tale.error()
+    return tale.raised().run()
+
+
 @cases.doubts("RETRY-2")
 def attempts_of_two_streams_cannot_be_told_apart() -> Run:
     tale = story().stream().of("second").stream()

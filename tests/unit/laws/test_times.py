@@ -134,6 +134,15 @@ def what_had_waited_for_a_connection_was_lost_on_it() -> Run:
 
 
 @cases.passes("TIME-1")
+def what_had_waited_was_sent_into_a_line_that_was_dead() -> Run:
+    """The first session is sent 2 s of audio at once, and then 8 s more that nobody hears."""
+    tale = story().stream().talk(until=2.0).opened().heard(0.0, 0.5).fault("half-open")
+    tale.talk(until=10.0).error().later(0.1).opened().talk(until=12.0)
+    tale.sent("final", "how are you", start=0.3, end=1.1)
+    return tale.final("how are you", start=12.3, end=13.1).run()
+
+
+@cases.passes("TIME-1")
 def what_follows_a_final_that_was_kept_back_may_go_with_it() -> Run:
     tale = story().stream().opened().talk(until=3.08).withheld("final", "hello there")
     tale.sent("final", "how are you", start=1.92, end=2.78)
