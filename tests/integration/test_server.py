@@ -213,12 +213,20 @@ async def test_two_listeners_of_a_server_play_their_own_scripts() -> None:
         writer.close()
 
 
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+# Asked of the machine, not of the server: a server that cannot listen there must not skip the test.
+@pytest.mark.skipif(not has_ipv6(), reason="containers may have no IPv6 loopback")
 async def test_an_ipv6_address_can_be_listened_on() -> None:
     server = FakeServer(Trace(lambda: 0.0))
-    try:
-        listener = await server.listen(script(), load_dialect("custom_stt"), host="::1")
-    except UsageError:
-        pytest.skip("no IPv6 loopback here")
+    listener = await server.listen(script(), load_dialect("custom_stt"), host="::1")
     reader, writer = await asyncio.open_connection("::1", listener.place.port)
     writer.close()
     await server.aclose()

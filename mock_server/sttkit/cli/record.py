@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttkit.cli.console import Commands, add_several
+from sttkit.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from sttkit.deck.recorder import Recorder, Terms
@@ -98,10 +98,7 @@ async def _record(upstream: object, path: Path, terms: Terms, host: str, port: i
 
     assert isinstance(upstream, Upstream)
     loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
-            loop.add_signal_handler(sign, stopped.set)
+    stopped = stopped_by_signals()
     recorder = Recorder.begin(path, terms, loop.time)
     progress = _Progress(recorder)
     proxy = Proxy(upstream, recorder, on_trouble=progress.say)

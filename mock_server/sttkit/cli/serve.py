@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
-import signal
 import ssl
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttkit.cli.console import Commands, bounded, has_color, width_of
+from sttkit.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from sttkit.cassette.tape import Tape
@@ -176,10 +176,7 @@ async def _serve(
         host=arguments.host,
         port=arguments.port,
     )
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
-            loop.add_signal_handler(number, stopped.set)
+    stopped = stopped_by_signals()
     try:
         _say(_hints(dialect, listener.place, folder if context else None))
         journal = Journal(as_json=arguments.json, on_broken_pipe=stopped.set)

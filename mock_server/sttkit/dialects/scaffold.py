@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from string import Template
 
-# What it says TODO of is for the author of the dialect to fill in.
+# The TODOs belong to the text that is written: they tell its author what is left to fill in.
 _DIALECT = Template('''\
 """$title's streaming speech-to-text. TODO: the page that says so, and the plugin's release."""
 
