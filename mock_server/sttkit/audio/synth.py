@@ -24,9 +24,10 @@ _LINE_NOISE = 24
 _SPEECH_LEVEL = 10_000
 _LOUDEST = 32_767 - _LINE_NOISE
 _NOTHING = Utterance(())
-_VOICES = 16
+_VOICES = 8
 """So many seeds sound different: searched scripts have thousands, and one voice is as good as
-another to say what another script has said already."""
+another to say what another script has said already. All of them must find room in the caches
+below, or none of them is ever found there again."""
 
 
 @lru_cache(maxsize=4)  # an hour of it is 115 MB
@@ -53,7 +54,7 @@ def _pieces(speech: Speech, rate: int) -> Iterator[bytes]:
         yield _spoken(utterance, first, end, rate, seed)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _spoken(utterance: Utterance, first: int, end: int, rate: int, seed: int) -> bytes:
     """The audio from one sample to another, in which only ``utterance`` is said."""
     import numpy as np

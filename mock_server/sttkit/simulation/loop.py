@@ -93,6 +93,11 @@ class SimulatedLoop(Connecting):
         self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign]
         network.loop = self
 
+    def set_debug(self, enabled: bool) -> None:
+        super().set_debug(enabled)
+        # Every future that is made asks; C answers C without a call of Python in between.
+        self.get_debug = partial(bool, enabled)  # type: ignore[method-assign]
+
     # --- time -----------------------------------------------------------------------------
 
     def time(self) -> float:
