@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import threading
 from asyncio import events, format_helpers
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from sttkit.simulation.connecting import Connecting
 from sttkit.simulation.handles import LeanHandle, LeanTimerHandle, SimulatedTask, settle
 from sttkit.simulation.network import Network
 from sttkit.simulation.patches import Patches
+from sttkit.simulation.pipe import Pipe
 from sttkit.simulation.waiting import (
     Deadlock,
     Livelock,
@@ -85,6 +87,7 @@ class SimulatedLoop(Connecting):
         self._ready: Any
         self._scheduled: Any
         self._timer_cancelled_count: int
+        self._landings: list[tuple[float, int, Pipe]] = []
         self._timers = 0
         self._tasks = 0
         self._collect_at: int | None = None
@@ -151,6 +154,14 @@ class SimulatedLoop(Connecting):
             scheduled[:] = [entry for entry in scheduled if not entry[2]._cancelled]
             heapify(scheduled)
             self._timer_cancelled_count = 0
+
+    def land_at(self, when: float, pipe: Pipe) -> None:
+        """Have `Pipe.land_due` called then, before the timers of the same time.
+
+        With a selector, too, what can be read is known before the timers are looked at.
+        """
+        self._timers = number = self._timers + 1
+        heappush(self._landings, (when, number, pipe))
 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Context | None = None
@@ -225,14 +236,12 @@ class SimulatedLoop(Connecting):
         called once, since a call per turn is a good part of what a turn costs.
         """
         ready, io, scheduled, clock = self._ready, self.io, self._scheduled, self.clock
+        landings = self._landings
         moved_at, moved_to = self.turns, clock.now
         while True:
             self.turns = turn = self.turns + 1
-            if io:
-                ready.extend(io)  # behind what is ready already, as with a selector
-                io.clear()
-            if not ready and not self._stopping:  # type: ignore[attr-defined]
-                when = self._next_timer()
+            if not ready and not io and not self._stopping:  # type: ignore[attr-defined]
+                when = self._next_event()
                 if when > clock.now:
                     clock.now = moved_to = when
                     moved_at = turn
@@ -240,15 +249,21 @@ class SimulatedLoop(Connecting):
                 if clock.now == moved_to:
                     raise self._livelock()
                 moved_at, moved_to = turn, clock.now
-            if scheduled:
-                end = clock.now + _RESOLUTION_S
-                while scheduled and scheduled[0][0] <= end:
-                    timer = heappop(scheduled)[2]
-                    timer._scheduled = False
-                    if timer._cancelled:
-                        self._timer_cancelled_count -= 1
-                    else:
-                        ready.append(timer)
+            now = clock.now
+            while landings and landings[0][0] <= now:
+                when, _, pipe = heappop(landings)
+                pipe.land_due(when)
+            if io:
+                ready.extend(io)  # behind what is ready already, as with a selector
+                io.clear()
+            now += _RESOLUTION_S
+            while scheduled and scheduled[0][0] <= now:
+                timer = heappop(scheduled)[2]
+                timer._scheduled = False
+                if timer._cancelled:
+                    self._timer_cancelled_count -= 1
+                else:
+                    ready.append(timer)
             for _ in range(len(ready)):
                 handle = ready.popleft()
                 if not handle._cancelled:
@@ -267,14 +282,17 @@ class SimulatedLoop(Connecting):
                 gc.collect(2 if turn % COLLECT_OLD_EVERY < COLLECT_EVERY else 1)
                 self._collect_at = turn + COLLECT_EVERY
 
-    def _next_timer(self) -> float:
-        scheduled = self._scheduled
+    def _next_event(self) -> float:
+        scheduled, landings = self._scheduled, self._landings
         while scheduled and scheduled[0][2]._cancelled:
             self._timer_cancelled_count -= 1
             heappop(scheduled)[2]._scheduled = False
-        if not scheduled or scheduled[0][0] > self.clock.now + NEVER_S:
+        when: float = scheduled[0][0] if scheduled else math.inf
+        if landings and landings[0][0] < when:
+            when = landings[0][0]
+        if when > self.clock.now + NEVER_S:
             raise self._deadlock()
-        return scheduled[0][0]  # type: ignore[no-any-return]
+        return when
 
     def _note_failed(self, handle: Any, error: BaseException) -> None:
         """What `Handle._run` does with an error."""
@@ -404,6 +422,7 @@ class SimulatedLoop(Connecting):
     def close(self) -> None:
         super().close()
         self.io.clear()
+        self._landings.clear()
 
 
 def simulated_loop(seed: int = 0) -> SimulatedLoop:

@@ -73,7 +73,7 @@ class Pipe:
         self.queued = False
         self.on_cut: Callable[[Cut], None] | None = None
         self._flight: deque[tuple[float, Item]] = deque()
-        self._landing: asyncio.TimerHandle | None = None
+        self._landing: float | None = None  # when the loop will call `land_due`
         self._last_due = 0.0
         self._room_wanted: asyncio.Handle | None = None
         self._broken: OSError | None = None
@@ -139,7 +139,8 @@ class Pipe:
         self._last_due = due
         self._flight.append((due, data))
         if self._landing is None:
-            self._landing = self._loop.call_at(due, self._land_due)
+            self._landing = due
+            self._loop.land_at(due, self)
         return size
 
     def signal(self, signal: Signal) -> None:
@@ -243,18 +244,22 @@ class Pipe:
         self._flight.append((due, item))
         self._direct = False  # until it has landed
         if self._landing is None and not model.stalled:
-            self._landing = loop.call_at(due, self._land_due)
+            self._landing = due
+            loop.land_at(due, self)
 
     def catch_up(self) -> None:
         """Land what is due, if the loop has not come round to it."""
-        if self._flight and self._flight[0][0] <= self._loop.time():
-            if self._landing is not None:
-                self._landing.cancel()
-            self._land_due()
+        if self._flight and self._flight[0][0] <= self._loop.clock.now:
+            self._land_flight()
 
-    def _land_due(self) -> None:
+    def land_due(self, due: float) -> None:
+        """What was asked of the loop for then; nothing if it was put off or done meanwhile."""
+        if due == self._landing:
+            self._land_flight()
+
+    def _land_flight(self) -> None:
         self._landing = None
-        now = self._loop.time()
+        now = self._loop.clock.now
         flight = self._flight
         while flight and flight[0][0] <= now and not self._model.stalled:
             self.land(flight.popleft()[1])
@@ -266,12 +271,10 @@ class Pipe:
     def _keep_going(self) -> None:
         """When is the next landing, and is there any?"""
         if self._model.stalled:
-            if self._landing is not None:
-                self._landing.cancel()
-                self._landing = None
+            self._landing = None
         elif self._flight and self._landing is None:
-            due = max(self._flight[0][0], self._loop.time())
-            self._landing = self._loop.call_at(due, self._land_due)
+            self._landing = max(self._flight[0][0], self._loop.clock.now)
+            self._loop.land_at(self._landing, self)
 
     def _reconsider(self) -> None:
         """Whether there is a short way; asked whenever something changes, not for all bytes."""
