@@ -17,8 +17,9 @@ from sttkit.events import Final
 from sttkit.server import listening
 from sttkit.server.fake import TEST_HOST, FakeServer
 from sttkit.trace import Trace
-from tests.support.caller import SAID, TONGUES
+from tests.support.caller import SAID
 from tests.support.network import Place, descriptors, served, until
+from tests.support.tongues import TONGUES
 
 every_dialect = pytest.mark.parametrize("dialect", TONGUES)
 FRAME_BYTES = 640

@@ -18,8 +18,9 @@ from sttkit.dialects.wire import socket_url
 from sttkit.server.fake import FakeServer
 from sttkit.session import batch
 from sttkit.trace import Trace
-from tests.support.caller import SAID, TONGUES
+from tests.support.caller import SAID
 from tests.support.network import Place, served, until, wav_of
+from tests.support.tongues import TONGUES
 
 TEXT = " ".join(SAID)
 

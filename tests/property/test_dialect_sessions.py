@@ -12,7 +12,8 @@ from sttkit import Speech, speech
 from sttkit.dialects import load_dialect
 from sttkit.events import Final, SpeechEnded, SpeechStarted
 from tests.support.audio import chunks
-from tests.support.caller import ALL_TONGUES, Caller, Stage
+from tests.support.caller import Caller, Stage
+from tests.support.tongues import ALL_TONGUES
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 

@@ -14,7 +14,8 @@ from websockets.uri import parse_uri
 from sttkit import Network, Placed, faults
 from sttkit.session.state import State
 from tests.support.audio import chunks
-from tests.support.caller import TONGUES, Caller, Stage
+from tests.support.caller import Caller, Stage
+from tests.support.tongues import TONGUES
 
 FAULTS = [
     (),

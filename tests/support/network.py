@@ -16,7 +16,8 @@ from sttkit.dialects import load_dialect
 from sttkit.faults import parse_placed
 from sttkit.server.fake import FakeServer, Listener
 from sttkit.trace import Record, Trace
-from tests.support.caller import SAID, TONGUES
+from tests.support.caller import SAID
+from tests.support.tongues import TONGUES
 
 PATIENCE_S = 20.0
 """When a test that waits for something fails; none comes near it."""

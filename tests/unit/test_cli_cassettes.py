@@ -12,8 +12,8 @@ import pytest
 
 from sttkit.cli import main
 from sttkit.deck.files import load_cassette, save_cassette
-from tests.support.caller import TONGUES
 from tests.support.taping import TapedStage
+from tests.support.tongues import TONGUES
 
 
 def record(path: Path, *, until: float = 4.2, language: str = "en") -> Path:

@@ -25,7 +25,7 @@ from sttkit.events import (
     Unintelligible,
     Word,
 )
-from tests.support.caller import wav_header
+from tests.support.tongues import wav_header
 
 FIREWORKS = load_dialect("fireworksai")
 GRADIUM = load_dialect("gradium")

@@ -16,7 +16,8 @@ from sttkit.scripting.model import Network
 from sttkit.session.connection import CLOSE_TIMEOUT_S
 from sttkit.session.door import MAX_HEAD_BYTES
 from sttkit.session.state import TRANSITIONS, State
-from tests.support.caller import FOREVER, SAID, TONGUES, Caller, Stage
+from tests.support.caller import FOREVER, SAID, Caller, Stage
+from tests.support.tongues import TONGUES
 
 every_dialect = pytest.mark.parametrize("dialect", TONGUES)
 

@@ -28,7 +28,8 @@ from sttkit.faults.catalogue import Family
 from sttkit.session.effects import LINGER_S
 from sttkit.session.messages import malformed
 from sttkit.session.state import State
-from tests.support.caller import FOREVER, SAID, TONGUES, Caller, Stage
+from tests.support.caller import FOREVER, SAID, Caller, Stage
+from tests.support.tongues import TONGUES
 
 FLUSHED_AT = 0.9  # in the second word
 HEALTHY = [*SAID]

@@ -11,7 +11,7 @@ from sttkit.dialects import load_dialect
 from sttkit.server.shell import Shell
 from sttkit.session.line import Line
 from sttkit.trace import Trace
-from tests.support.caller import TONGUES
+from tests.support.tongues import TONGUES
 
 
 class Broken(asyncio.Transport):

@@ -13,8 +13,9 @@ from sttkit.cassette.reel import Playing
 from sttkit.cassette.tape import ASAP, EXACT, Attempts, Tape, Timing, compiled
 from sttkit.errors import UsageError
 from sttkit.events import Config, Final, Flush
-from tests.support.caller import SAID, TONGUES, Caller
+from tests.support.caller import SAID, Caller
 from tests.support.taping import TapedCaller, TapedStage
+from tests.support.tongues import TONGUES
 
 DIALECTS = tuple(TONGUES)
 
