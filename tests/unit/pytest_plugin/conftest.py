@@ -15,9 +15,14 @@ def imported() -> None:
     for module in (
         "livekit.agents",
         "livekit.plugins.custom_stt",
+        "numpy",
+        "sttkit.audio.synth",
+        "sttkit.conformance.casework",
         "sttkit.conformance.timeline",
+        "sttkit.deck.staging",
         "sttkit.laws",
         "sttkit.scripting.yaml",
+        "sttkit.server.fake",
         "sttkit.worlds.loopback",
         "websockets.sync.client",
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -33,21 +32,6 @@ def talk(place, pcm, language="en", ends=True):
     return [message["text"] for message in said if message["type"] == "final"]
 """
 INI = "[pytest]\naddopts = -p no:hypothesispytest\nasyncio_default_fixture_loop_scope = function\n"
-
-
-@pytest.fixture(scope="session")
-def imported() -> None:
-    """What must not be imported anew by each run in this process: extension modules cannot be."""
-    for module in (
-        "numpy",
-        "sttkit.audio.synth",
-        "sttkit.conformance.casework",
-        "sttkit.conformance.timeline",
-        "sttkit.deck.staging",
-        "sttkit.server.fake",
-        "websockets.sync.client",
-    ):
-        import_module(module)
 
 
 @pytest.fixture

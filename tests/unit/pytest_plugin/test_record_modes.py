@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from sttkit.deck.files import load_cassette
-from tests.unit.test_pytest_cassettes import CLIENT, INI, imported
+from tests.unit.pytest_plugin.test_cassettes import CLIENT, INI
 
-__all__ = ["imported"]
 pytest_plugins = ["pytester"]
 
 CONFTEST = """
