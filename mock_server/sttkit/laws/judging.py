@@ -27,8 +27,8 @@ def overall(judgements: Iterable[Judgement], *, otherwise: str) -> Judgement:
 
 
 def secs(value: float) -> str:
-    """``0.6 s``, ``15 s``: two digits after the point at most."""
-    return f"{round(value, 2):g} s"
+    """``0.6 s``, ``15 s``: two digits after the point at most, one where there are ten or more."""
+    return f"{round(value, 2 if abs(value) < 10 else 1):g} s"
 
 
 def count(number: int, noun: str) -> str:

@@ -40,8 +40,8 @@ from sttkit.worlds.played import Played, is_batch, run_of
 CONN_OPTIONS = ConnOptions(max_retry=3, retry_interval=2.0, timeout=10.0)
 """Connection options of this world: LiveKit's defaults."""
 LATENCY_S = 0.0213
-"""One way. Without any, both sides would act in the same instant, which no network lets them; nor do
-they where it is no multiple of a frame's length: what arrives does not meet what is pushed."""
+"""One way. Without any, both sides would act in the same instant, which no network lets them. As it
+is no multiple of a frame's length, what arrives does not meet what is pushed in one either."""
 _LOCAL_PORT = 8000
 _INSTEAD = "--loopback does; `loopback_only` on the target makes that its default"
 

@@ -165,7 +165,7 @@ def test_the_missing_retry_is_told_in_seconds():
     judgement = judged("RETRY-1", no_attempt_follows_a_failure())
 
     assert judgement.expected == "a new connection within 0.6 s of close=1012"
-    assert judgement.observed == "none in 16.63 s"
+    assert judgement.observed == "none in 16.6 s"
 
 
 # --- RETRY-2 --------------------------------------------------------------------------------
