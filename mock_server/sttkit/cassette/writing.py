@@ -228,11 +228,14 @@ class InteractionWriter:
         self._meter.knock(DialectRequest(method, path, query_of(pairs), lower))
         kind = lower.get("content-type", "").lower()
         self._textual_body = any(part in kind for part in _TEXTUAL)
-        self._put(Request, at_us, method=method, path=path, query=pairs, headers=headers)
+        self._put(
+            Request, at_us, method=method, path=path, query=pairs or (), headers=headers or ()
+        )
 
     def response(self, at_us: int, status: int, reason: str = "", headers: Pairs = ()) -> None:
         """The server's answer."""
-        self._put(Response, at_us, status=status, reason=reason, headers=headers)
+        # Only `()` itself is left out, and on Python 3.10 there are other empty tuples.
+        self._put(Response, at_us, status=status, reason=reason, headers=headers or ())
 
     def body(self, at_us: int, side: Side, data: bytes) -> None:
         """A piece of a body, unchunked. A client's that is no text counts as audio."""
