@@ -95,7 +95,7 @@ def cancel_consumer(app: Application) -> None:
     """Cancel the task that waits for events, then close the stream."""
 
     async def leave() -> None:
-        await app.cancel_reader()
+        await app.consumer.cancel()
         await app.aclose()
 
     app.closing = True
@@ -105,7 +105,7 @@ def cancel_consumer(app: Application) -> None:
 
 def slow_consumer(app: Application) -> None:
     """Read no events for a while, from the next one on."""
-    app.nap = NAP_S
+    app.consumer.nap = NAP_S
 
 
 def update_options(app: Application) -> None:

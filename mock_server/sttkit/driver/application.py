@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from sttkit.audio.speech import Speech
 from sttkit.audio.synth import render
-from sttkit.driver import cues, settling
+from sttkit.driver import cues, looks, settling
 from sttkit.driver.bench import Bench
-from sttkit.driver.collect import STREAM, Collector, did_not_return
+from sttkit.driver.collect import STREAM, Collector
+from sttkit.driver.consumer import Consumer
 from sttkit.driver.cues import Cues, breaks_connection
 from sttkit.driver.holding import Holding
+from sttkit.driver.looks import Looks
 from sttkit.driver.microphone import COARSE_FRAME_S, Microphone, frame_s_of
 from sttkit.driver.settling import Settling
-from sttkit.driver.stuck import READER, note_waiting
+from sttkit.driver.stuck import note_waiting
 from sttkit.driver.tracks import CALL_RHYTHM_S, MAIN
 from sttkit.driver.waiting import abandon, call, call_now
 from sttkit.driver.watchdog import LoopBroken
@@ -40,11 +42,7 @@ BEYOND_S = 2.0
 BREATH_S = 0.55
 """Of a long call: from the end of an utterance to the muting; enough to hear that it is over."""
 
-UNREAD_LOOKS_S = (20.0, 50.0)
-"""When to look at what is held, after a server stopped reading."""
-SOME_SESSIONS, MANY_SESSIONS = 25, 50
-
-HEARD = frozenset({"ready", "fault", *cues.HEARD, *settling.HEARD})
+HEARD = cues.HEARD | settling.HEARD | looks.HEARD
 """Kinds of records that the application needs to know of."""
 
 _TINY_S = 1e-6
@@ -69,8 +67,7 @@ class Application:
         bench: what it shares with the other streams of the run.
         name: of the stream, in the trace.
         stream: LiveKit's stream, once open.
-        reader: the task that reads the events, once open.
-        nap: seconds that the reader sleeps after the next event.
+        consumer: what reads the events, once open.
         drops: whether it lets go of the stream without closing it, once that is over.
     """
 
@@ -79,22 +76,18 @@ class Application:
         self.name = name
         self.speech = bench.tracks[name]
         self.stream: stt.RecognizeStream
-        self.reader: asyncio.Task[None]
-        self.nap = 0.0
+        self.consumer: Consumer
         self.drops = False
         self.input_open = False
         self.closing = False
         self._refused = False  # a push raised: there is no sense in another one
         self._closes_at_once = name == MAIN and Step("aclose-at-once") in bench.script.client
         self._closer: asyncio.Task[None] | None = None
-        self._reading_ends: str | None = None
-        self._over = asyncio.Event()  # iteration ended, or aclose() returned
         self._tasks: set[asyncio.Task[Any]] = set()
         self._collector = Collector(bench.trace)
         self._microphone: Microphone
         self._holding = Holding(bench.observation.open_connections)
-        self._sessions = 0
-        self._looks_due = deque((2, SOME_SESSIONS + 1))
+        self._looks = Looks(self._note_holding)
         self._call_ends = 0.0
         self._muted_after_flush = 0.0
         self._mutes: deque[float] = deque()
@@ -169,7 +162,13 @@ class Application:
         self._microphone = Microphone(pcm, bench.target.sample_rate, bench.options.pace)
         self._microphone.frame_s = frame_s_of(bench.script.seed)
         self.input_open = True
-        self.reader = asyncio.create_task(self._read(), name=f"sttkit-{self.name}{READER}")
+        self.consumer = Consumer(
+            self.stream,
+            bench.trace,
+            self.name,
+            late=self._closes_at_once,
+            ended=self._iteration_ended,
+        )
         self._cues.opened()
         return True
 
@@ -210,21 +209,22 @@ class Application:
         """Say nothing until the next utterance of a long call is due."""
         gap = CALL_RHYTHM_S - BREATH_S
         self.hold(gap)
-        asyncio.get_running_loop().call_later(gap / 2, self._look)
+        asyncio.get_running_loop().call_later(gap / 2, self._looks.in_a_gap)
 
     async def _finish(self) -> None:
         limits = self.bench.options.limits
         if self._settling.out_of_patience:
             self._note_waiting("nothing came of the audio after the fault")
         if self._refused:
-            await self._wait_over(limits.grace)  # it may be over, and its reader not know it yet
+            # It may be over, and its consumer not know it yet.
+            await self.consumer.wait_over(limits.grace)
         if self.input_open and not self.closing:
             self.end_input()
-        await self._wait_over(limits.end_of_input + BEYOND_S)
-        if not self._over.is_set():
+        await self.consumer.wait_over(limits.end_of_input + BEYOND_S)
+        if not self.consumer.over.is_set():
             self._note_waiting("the stream does not end")
         await self._let_actions_finish()
-        if self.drops and self.reader.done() and not self.closing:
+        if self.drops and self.consumer.is_done and not self.closing:
             await asyncio.sleep(UNHURRIED_S)
             del self.stream
             with self.bench.observation.excused():
@@ -234,21 +234,7 @@ class Application:
             # The last report of usage is measured by a task of its own, which closing would cancel.
             await asyncio.sleep(UNHURRIED_S)
             await self.aclose()
-        if not self.reader.done():
-            await asyncio.wait({self.reader}, timeout=limits.end_after_server)
-        if not self.reader.done():
-            self._reading_ends = "given up"
-            self._note_waiting("the consumer does not wake")
-            self.bench.trace.note(
-                "client",
-                "call",
-                None,
-                self.name,
-                name="__anext__",
-                took=limits.end_after_server,
-                error=did_not_return(),
-            )
-            await abandon([self.reader])
+        await self.consumer.finish(limits.end_after_server)
         self._call_late()
 
     def _call_late(self) -> None:
@@ -334,51 +320,15 @@ class Application:
             bound=2 * self.bench.options.limits.aclose,
             stream=self.name,
         )
-        self._over.set()
+        self.consumer.over.set()
 
     async def _close(self) -> None:
         await self.stream.aclose()
-
-    async def cancel_reader(self) -> None:
-        """Cancel the task that waits for events; it never iterates again."""
-        self._reading_ends = "cancelled"
-        self.reader.cancel()
-        await asyncio.wait({self.reader}, timeout=BEYOND_S)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something beside the talking; it is finished before the stream's end is judged."""
         task = asyncio.create_task(work, name=f"sttkit-{self.name}-action")
         self._tasks.add(task)
-
-    # --- reading --------------------------------------------------------------------------------
-
-    async def _read(self) -> None:
-        how, error = "stop", None
-        try:
-            if self._closes_at_once:
-                await self._over.wait()
-            iterator = self.stream.__aiter__()
-            while True:
-                event = await iterator.__anext__()
-                self._collector.event(event, self.name)
-                if self.nap:
-                    nap, self.nap = self.nap, 0.0
-                    await asyncio.sleep(nap)
-        except StopAsyncIteration:
-            pass
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as raised:
-            # A CancelledError that nobody here asked for leaked out of the plugin.
-            ours = isinstance(raised, asyncio.CancelledError) and self._reading_ends is not None
-            how, error = "cancelled" if ours else "raised", raised
-        finally:
-            self.input_open = False
-            self._over.set()
-        if self._reading_ends == "given up":
-            return
-        facts = self._collector.failure(error, "iteration", self.name) if error else None
-        self.bench.trace.note("client", "ended", None, self.name, how=how, error=facts)
 
     # --- the rest -------------------------------------------------------------------------------
 
@@ -387,26 +337,15 @@ class Application:
         if not self.input_open:
             return
         self._settling.hear(record, self._microphone.position)
-        if record.kind == "ready":
-            self._sessions += 1
-        elif record.kind == "fault" and record.data["id"] == "stop-reading":
-            for seconds in UNREAD_LOOKS_S:
-                asyncio.get_running_loop().call_later(seconds, self._note_holding)
+        if record.kind in looks.HEARD:
+            self._looks.hear(record)
 
-    def _look(self) -> None:
-        """Note what is held, of a long call at its second session, after the 25th and the 50th.
+    def _iteration_ended(self) -> None:
+        self.input_open = False
 
-        What grows up to a limit has reached it half-way.
-        """
-        if self._looks_due and self._sessions >= self._looks_due[0]:
-            self._looks_due.popleft()
-            self._note_holding()
-        elif self._sessions > MANY_SESSIONS:
-            self._note_holding()
-
-    def _note_holding(self) -> None:
+    def _note_holding(self, sessions: int) -> None:
         if self.input_open:
-            facts = self._holding.facts(self._sessions, self.stream, self.bench.plugin)
+            facts = self._holding.facts(sessions, self.stream, self.bench.plugin)
             self.bench.trace.note("client", "holding", None, self.name, **facts)
 
     def _note_waiting(self, why: str) -> None:
@@ -423,13 +362,6 @@ class Application:
     def _call_now(self, name: str, function: Callable[[], object]) -> None:
         call_now(self.bench.trace, name, function, stream=self.name)
 
-    async def _wait_over(self, bound: float) -> None:
-        waiting = asyncio.ensure_future(self._over.wait())
-        try:
-            await asyncio.wait({waiting}, timeout=bound)
-        finally:
-            waiting.cancel()
-
     async def _let_actions_finish(self) -> None:
         if self._tasks:
             bound = 4 * self.bench.options.limits.aclose
@@ -441,10 +373,8 @@ class Application:
         tasks = set(self._tasks)
         if self._closer is not None:
             tasks.add(self._closer)
-        if hasattr(self, "reader"):
-            if self._reading_ends is None:
-                self._reading_ends = "given up"
-            tasks.add(self.reader)
+        if hasattr(self, "consumer"):
+            tasks.add(self.consumer.leave())
         await abandon(tasks)
 
 
