@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.report import Row
 from sttkit import Script, speech
-from sttkit.conformance.casework import survey
+from sttkit.conformance.surveying import survey
 from sttkit.scripting.yaml import parse_script
 from sttkit.strategies import SEARCHING, assert_holds, scripts
 from tests.support.planted import forgetful

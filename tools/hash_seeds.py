@@ -48,7 +48,8 @@ class Played(NamedTuple):
 
 def play(target: str, case: str, runs: int) -> Counter[str]:
     """Hashes of the traces of ``runs`` runs in this process."""
-    from sttkit.conformance.casework import script_of, survey, target_of
+    from sttkit.conformance.casework import script_of
+    from sttkit.conformance.surveying import survey, target_of
     from sttkit.worlds.simulated import play as play_simulated
 
     survey(target)

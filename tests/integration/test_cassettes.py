@@ -13,7 +13,8 @@ from sttkit.cassette.comparing import differences
 from sttkit.cassette.redact import Redactor
 from sttkit.cassette.redacting import redacted
 from sttkit.cassette.tape import EXACT
-from sttkit.conformance.casework import CaseJob, Outcome, Refusal, perform
+from sttkit.conformance.casework import perform
+from sttkit.conformance.jobs import CaseJob, Outcome, Refusal
 from sttkit.deck.files import save_cassette
 from sttkit.deck.staging import staged
 from sttkit.driver.options import CANARY

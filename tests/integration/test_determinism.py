@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sttkit.conformance.casework import script_of, survey, target_of
+from sttkit.conformance.casework import script_of
 from sttkit.conformance.check import check
 from sttkit.conformance.options import CheckOptions
+from sttkit.conformance.surveying import survey, target_of
 from sttkit.worlds.simulated import play
 
 ROOT = Path(__file__).parents[2]

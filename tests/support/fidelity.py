@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sttkit.audio.speech import speech
-from sttkit.conformance.casework import play_in, survey, target_of
+from sttkit.conformance.casework import play_in
 from sttkit.conformance.plan import World
 from sttkit.conformance.pool import Answer
+from sttkit.conformance.surveying import survey, target_of
 from sttkit.dialects import load_dialect
 from sttkit.faults import CATALOGUE, Family, FaultKind, Point
 from sttkit.laws.model import ConnOptions, Limits

@@ -7,17 +7,9 @@ import os
 import time
 from dataclasses import replace
 
-from sttkit.conformance.casework import (
-    CaseJob,
-    Job,
-    Outcome,
-    ProbeJob,
-    Refusal,
-    Smallest,
-    Survey,
-    SurveyJob,
-)
+from sttkit.conformance.jobs import CaseJob, Job, Outcome, ProbeJob, Refusal, Smallest, SurveyJob
 from sttkit.conformance.pool import Answer
+from sttkit.conformance.surveying import Survey
 from sttkit.conformance.twice import pack
 from sttkit.errors import TargetError
 from sttkit.laws.model import Judgement, Law, Verdict, broken, passed, unclear, unexercised

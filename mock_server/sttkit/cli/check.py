@@ -111,8 +111,8 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, report, and say by the exit status whether the contract held."""
-    from sttkit.conformance.casework import DEFAULT_WORLD
     from sttkit.conformance.check import check
+    from sttkit.conformance.jobs import DEFAULT_WORLD
     from sttkit.conformance.options import CheckOptions, every_plugin
     from sttkit.conformance.result import as_json
 

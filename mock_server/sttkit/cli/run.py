@@ -62,7 +62,8 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Play, print, judge."""
     script, tape = _played(arguments)
-    from sttkit.conformance.casework import play_in, survey, target_of, world_for
+    from sttkit.conformance.casework import play_in, world_for
+    from sttkit.conformance.surveying import survey, target_of
     from sttkit.conformance.timeline import timeline
     from sttkit.dialects import is_same
 

@@ -58,10 +58,11 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Shrink, and print what is left."""
     script = script_of_argument(arguments.script, arguments.seed)
-    from sttkit.conformance.casework import DEFAULT_WORLD, target_of
     from sttkit.conformance.holding import asserted_laws, broken_by, law_told
+    from sttkit.conformance.jobs import DEFAULT_WORLD
     from sttkit.conformance.reproduce import reproducer_of
     from sttkit.conformance.shrink import shrink
+    from sttkit.conformance.surveying import target_of
     from sttkit.scripting.yaml import dump_script
 
     laws = asserted_laws(arguments.law)

@@ -1,32 +1,41 @@
 """What a worker process does: look at a target, or play a case to it and judge what happened.
 
-Jobs and their outcomes are plain data, since they travel between processes; a run's records stay
-in the worker.
+A run's records stay in the worker: only what was found in them goes back.
 """
 
 from __future__ import annotations
 
-import asyncio
-import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttkit.audio.speech import Speech
+from sttkit.conformance.jobs import (
+    DEFAULT_WORLD,
+    PROBE,
+    CaseJob,
+    Job,
+    Outcome,
+    ProbeJob,
+    Refusal,
+    Result,
+    ShrinkJob,
+    Smallest,
+    SurveyJob,
+)
 from sttkit.conformance.plan import World
 from sttkit.conformance.pool import Answer
-from sttkit.conformance.result import Owner
+from sttkit.conformance.surveying import survey, target_of
 from sttkit.conformance.twice import pack
 from sttkit.deck.files import load_cassette
 from sttkit.deck.staging import is_cassette, staged
 from sttkit.dialects import load_dialect
 from sttkit.errors import SttkitError, UsageError
 from sttkit.faults import Point
-from sttkit.laws.model import ConnOptions
 from sttkit.scripting.cases import MOST_FAULTS, Case, parse_case
 from sttkit.scripting.model import Script
 from sttkit.scripting.yaml import is_line, line_of, load_script, parse_script
@@ -41,125 +50,8 @@ if TYPE_CHECKING:
 
 PRELOAD = ("livekit.agents", "sttkit.conformance.casework", "sttkit.driver.run", "sttkit.laws")
 """What takes long to import and is the same for all jobs."""
-DEFAULT_WORLD: World = "simulated"
-"""Where cases are played unless something else is asked for."""
-PROBE = "framework_probe"
-"""The target that has no faults of its own."""
 LOOPBACK_RUNS = 12
 """Runs to shrink one script with where each takes its real time: well within a job's limit."""
-
-
-@dataclass(frozen=True)
-class SurveyJob:
-    """Find out what there is to say about a target, and whether it can be built."""
-
-    target: str
-    dialect: str | None = None
-
-
-@dataclass(frozen=True)
-class CaseJob:
-    """Play a case to a target.
-
-    ``turn`` is 1 and 2 where a case is played twice, to compare the traces, and else 0. ``tries``
-    counts up where the machine was too busy for real time.
-    """
-
-    target: str
-    case: str
-    seed: int = 0
-    dialect: str | None = None
-    world: World = DEFAULT_WORLD
-    speech: str | None = None
-    turn: int = 0
-    tries: int = 1
-
-
-@dataclass(frozen=True)
-class ProbeJob:
-    """Play a case to the framework probe, to see whose fault a failure is."""
-
-    case: str
-    seed: int = 0
-    world: World = DEFAULT_WORLD
-    speech: str | None = None
-    tries: int = 1
-
-
-@dataclass(frozen=True)
-class ShrinkJob:
-    """Make a script as small as it can be for a target to break a law of level must in it.
-
-    Attributes:
-        script: on one line.
-        blamed: whose fault it is that the law is broken, and has to stay.
-        started: whether a healthy run emits START_OF_SPEECH, if that is known.
-        seed: of the check; a case with this seed is as good as a script.
-    """
-
-    target: str
-    script: str
-    law: str
-    blamed: Owner
-    started: bool | None = None
-    seed: int = 0
-    dialect: str | None = None
-    world: World = DEFAULT_WORLD
-
-
-Job = SurveyJob | CaseJob | ProbeJob | ShrinkJob
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a report says about a target, and what the plan needs to know of it."""
-
-    dialect: str
-    class_path: str | None
-    version: str | None
-    livekit_agents: str | None
-    python: str
-    batch: bool = True
-    updates: bool = True
-    loopback_only: str | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A case, played and judged.
-
-    Whether a healthy run emits START_OF_SPEECH is only known when that run is over, somewhere
-    else; so the case is judged for each answer, and ``judged`` has them by it.
-    """
-
-    judged: Mapping[bool | None, Mapping[str, Judgement]]
-    started: bool
-    unfired: tuple[str, ...]
-    wall_s: float
-    options: ConnOptions = field(default_factory=ConnOptions)
-    simulated_s: float = 0.0
-    trace_sha256: str | None = None
-    trace: bytes | None = None
-    """The packed trace, if the case is played twice."""
-    starved: bool = False
-    """Whether the machine was too busy for it: nothing that was timed can be relied on."""
-
-
-@dataclass(frozen=True)
-class Smallest:
-    """What is left of a script: a case id, or a script on one line."""
-
-    case: str
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """The kit's own error: the target could not be found, built or run."""
-
-    error: SttkitError
-
-
-Result = Survey | Outcome | Smallest | Refusal
 
 
 def perform(job: Job) -> Answer[Result]:
@@ -286,69 +178,6 @@ def judge_each_way(run: Run) -> dict[bool | None, Mapping[str, Judgement]]:
     asking = [law for law in ALL_LAWS if law.asks_start]
     judged = judge(run, ALL_LAWS)
     return {known: {**judged, **judge(run.knowing(known), asking)} for known in (None, False, True)}
-
-
-@lru_cache(maxsize=32)
-def survey(spec: str, dialect: str | None = None) -> Survey:
-    """Build the target once, and say what it is.
-
-    Raises:
-        UsageError: there is no such target.
-        TargetError: it cannot be loaded or built.
-    """
-    return survey_of(target_of(spec, dialect))
-
-
-def survey_of(target: Target) -> Survey:
-    """Build a target that is at hand, the first time that it is asked about.
-
-    Raises:
-        TargetError: it cannot be built.
-    """
-    known = _SURVEYED.get(target.name)
-    if known is None or known[0] != target:
-        known = _SURVEYED[target.name] = (target, asyncio.run(_survey(target)))
-    return known[1]
-
-
-_SURVEYED: dict[str, tuple[Target, Survey]] = {}
-"""By name, since a target, which may hold mappings, has no hash."""
-
-
-@lru_cache(maxsize=32)
-def target_of(spec: str, dialect: str | None = None) -> Target:
-    """The target, loaded once: a file would be run anew each time.
-
-    Raises:
-        UsageError: there is no such target.
-        TargetError: it cannot be loaded.
-    """
-    from sttkit.targets import load_target
-
-    return load_target(spec, dialect=dialect)
-
-
-async def _survey(target: Target) -> Survey:
-    import aiohttp
-
-    from sttkit.targets import Context, Place, build, describe
-
-    async with aiohttp.ClientSession() as session:
-        # Nothing connects to this place, which looks like a simulated one: it is about the class.
-        place = Place("127.0.0.1", 443, tls=True)
-        plugin = build(target, Context(place, session, "sttkit-survey"))
-        said = describe(target, plugin)
-        await plugin.aclose()
-    return Survey(
-        dialect=target.dialect,
-        class_path=said.class_path,
-        version=said.version,
-        livekit_agents=said.livekit_agents,
-        python=platform.python_version(),
-        batch=target.batch,
-        updates=bool(target.updates),
-        loopback_only=target.loopback_only,
-    )
 
 
 def _play(job: CaseJob) -> Answer[Result]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sttkit._version import __version__
-from sttkit.conformance.casework import (
-    PRELOAD,
+from sttkit.conformance.casework import PRELOAD, perform
+from sttkit.conformance.jobs import (
     PROBE,
     CaseJob,
     Job,
@@ -22,9 +22,7 @@ from sttkit.conformance.casework import (
     Result,
     ShrinkJob,
     Smallest,
-    Survey,
     SurveyJob,
-    perform,
 )
 from sttkit.conformance.options import CheckOptions, chosen_laws, jobs_in, needs_real_time, validate
 from sttkit.conformance.plan import Scope, World, plan
@@ -42,6 +40,7 @@ from sttkit.conformance.subject import (
     undecided,
 )
 from sttkit.conformance.summary import Summary, owner_of
+from sttkit.conformance.surveying import Survey
 from sttkit.conformance.twice import Difference, difference
 from sttkit.dialects import load_dialect
 from sttkit.errors import TargetError, UsageError

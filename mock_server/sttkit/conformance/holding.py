@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sttkit.conformance.casework import DEFAULT_WORLD, PROBE, play_in, survey_of, target_of
+from sttkit.conformance.casework import play_in
+from sttkit.conformance.jobs import DEFAULT_WORLD, PROBE
 from sttkit.conformance.options import chosen_laws
 from sttkit.conformance.plan import World
 from sttkit.conformance.reproduce import reproducer_of
+from sttkit.conformance.surveying import survey_of, target_of
 from sttkit.dialects import is_same
 from sttkit.errors import SttkitError, UsageError
 from sttkit.laws.model import Judgement, Law, Run, Verdict

@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sttkit.conformance.casework import DEFAULT_WORLD, speech_of
+from sttkit.conformance.casework import speech_of
+from sttkit.conformance.jobs import DEFAULT_WORLD
 from sttkit.conformance.plan import Tier, World
 from sttkit.conformance.result import Absent
 from sttkit.dialects import load_dialect

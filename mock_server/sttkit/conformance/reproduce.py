@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from sttkit.conformance.casework import DEFAULT_WORLD
+from sttkit.conformance.jobs import DEFAULT_WORLD
 from sttkit.conformance.plan import World
 from sttkit.scripting.cases import case_of
 from sttkit.scripting.model import Script

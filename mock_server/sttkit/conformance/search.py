@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sttkit.conformance.casework import Outcome, Survey, speech_of
+from sttkit.conformance.casework import speech_of
+from sttkit.conformance.jobs import Outcome
 from sttkit.conformance.options import CheckOptions
 from sttkit.conformance.result import Owner
+from sttkit.conformance.surveying import Survey
 from sttkit.errors import UsageError
 from sttkit.scripting.model import Script
 from sttkit.scripting.yaml import line_of, parse_script

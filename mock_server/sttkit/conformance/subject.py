@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from sttkit.conformance.casework import Outcome, Refusal, Survey
+from sttkit.conformance.jobs import Outcome, Refusal
 from sttkit.conformance.plan import World
 from sttkit.conformance.pool import Lost
 from sttkit.conformance.search import Search
+from sttkit.conformance.surveying import Survey
 from sttkit.conformance.twice import Difference
 from sttkit.errors import SttkitError
 from sttkit.laws.model import Law, Verdict, unclear

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sttkit.conformance.casework import PROBE, Outcome, Refusal, script_of
+from sttkit.conformance.casework import script_of
+from sttkit.conformance.jobs import PROBE, Outcome, Refusal
 from sttkit.conformance.options import CheckOptions
 from sttkit.conformance.plan import World
 from sttkit.conformance.pool import Lost
