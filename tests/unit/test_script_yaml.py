@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sttkit import Cue, Network, Point, Script, ScriptError, Step, UsageError, faults, script
 from sttkit.audio.speech import from_items, silence, speech
 from sttkit.scripting.model import ACTIONS
-from sttkit.scripting.yaml import MAX_BYTES, dump_script, load_script, parse_script
+from sttkit.scripting.nodes import MAX_BYTES
+from sttkit.scripting.yaml import dump_script, load_script, parse_script
 from tests.unit.test_cases import placements
 
 WHOLE = """\

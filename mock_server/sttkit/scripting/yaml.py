@@ -8,15 +8,14 @@
     network: {latency: 0.03, jitter: 0.01}
     seed: 0
 
-Only YAML's plain data is read: mappings, lists, text, numbers, booleans and null. Tags, anchors
-and aliases are refused, which also keeps out documents that expand beyond their size.
+What YAML has beyond plain data is refused (`sttkit.scripting.nodes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sttkit.audio.speech import Speech, from_items, to_items
 from sttkit.errors import ScriptError, UsageError, unknown_name
@@ -31,12 +30,8 @@ from sttkit.scripting.model import (
     Step,
     checked_step,
 )
+from sttkit.scripting.nodes import MAX_BYTES, Node, root_of
 
-if TYPE_CHECKING:
-    import yaml
-
-MAX_BYTES = 1_000_000
-MAX_DEPTH = 20
 _KEYS = ("sttkit", "dialect", "speech", "client", "faults", "network", "seed")
 
 
@@ -67,18 +62,18 @@ def parse_script(text: str, *, name: str = "<script>", base: Path | None = None)
     Raises:
         ScriptError: the text is not YAML, has unknown keys or values that cannot be played.
     """
-    document = _Document(name, text)
-    root = document.mapping(document.root, _KEYS)
+    document = root_of(text, name)
+    root = document.fields(_KEYS)
     version = root.get("sttkit")
     if version is None or version.data() != 1:
         raise ScriptError(
             "no version" if version is None else f"version {version.data()!r}",
-            where=(version or document.root).where,
+            where=(version or document).where,
             expected="sttkit: 1",
         )
     seed = root["seed"].integer(least=0, most=2**64 - 1) if "seed" in root else 0
     return Script(
-        speech=_speech(root.get("speech"), document.root, seed, base),
+        speech=_speech(root.get("speech"), document, seed, base),
         faults=tuple(_fault(node) for node in root["faults"].items()) if "faults" in root else (),
         client=tuple(_step(node) for node in root["client"].items()) if "client" in root else (),
         dialect=_dialect(root["dialect"]) if "dialect" in root else None,
@@ -87,7 +82,7 @@ def parse_script(text: str, *, name: str = "<script>", base: Path | None = None)
     )
 
 
-def _dialect(node: _Node) -> str:
+def _dialect(node: Node) -> str:
     from sttkit.dialects import is_place
 
     name = node.text()
@@ -145,126 +140,7 @@ def _data(script: Script) -> dict[str, Any]:
 # --- reading ----------------------------------------------------------------------------------
 
 
-class _Node:
-    """A YAML node that knows where it stands."""
-
-    def __init__(self, name: str, node: yaml.Node) -> None:
-        self._name = name
-        self.node = node
-
-    @property
-    def where(self) -> str:
-        mark = self.node.start_mark
-        return f"{self._name}:{mark.line + 1}:{mark.column + 1}"
-
-    def data(self) -> Any:
-        import yaml
-
-        try:
-            return yaml.SafeLoader("").construct_document(self.node)
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
-            # A date in February's sixth week, a number of 5,000 digits, a list as a key.
-            problem = getattr(error, "problem", None) or error
-            raise ScriptError(f"a value that is none ({problem})", where=self.where) from None
-
-    @property
-    def form(self) -> str:
-        """mapping, sequence or scalar."""
-        return str(getattr(self.node, "id", "node"))
-
-    def items(self) -> list[_Node]:
-        import yaml
-
-        if not isinstance(self.node, yaml.SequenceNode):
-            raise ScriptError(f"a {self.form}", where=self.where, expected="a list")
-        return [_Node(self._name, child) for child in self.node.value]
-
-    def fields(self, known: tuple[str, ...]) -> dict[str, _Node]:
-        if self.form != "mapping":
-            raise ScriptError(
-                f"a {self.form}",
-                where=self.where,
-                expected="a mapping with: " + ", ".join(known),
-            )
-        fields: dict[str, _Node] = {}
-        for key_node, value_node in self.node.value:
-            key = _Node(self._name, key_node)
-            name = str(key_node.value)
-            if name not in known:
-                raise ScriptError(str(unknown_name("key", name, known)), where=key.where)
-            if name in fields:
-                raise ScriptError(f"the key {name!r} twice", where=key.where)
-            fields[name] = _Node(self._name, value_node)
-        return fields
-
-    def text(self) -> str:
-        value = self.data()
-        if not isinstance(value, str):
-            raise ScriptError(f"{value!r}", where=self.where, expected="text")
-        return value
-
-    def integer(self, *, least: int, most: int) -> int:
-        value = self.data()
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ScriptError(
-                f"{value!r}", where=self.where, expected=f"a whole number from {least} to {most}"
-            )
-        return value
-
-    def seconds(self) -> float:
-        value = self.data()
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e5:
-            raise ScriptError(f"{value!r}", where=self.where, expected="seconds, 0 or more")
-        return float(value)
-
-
-class _Document:
-    def __init__(self, name: str, text: str) -> None:
-        import yaml
-
-        if len(text) > MAX_BYTES:
-            raise ScriptError("too large", where=name, expected=f"at most {MAX_BYTES} bytes")
-        try:
-            depth = 0
-            for event in yaml.parse(text, Loader=yaml.SafeLoader):
-                depth += isinstance(event, yaml.CollectionStartEvent)
-                depth -= isinstance(event, yaml.CollectionEndEvent)
-                if depth > MAX_DEPTH:  # each level costs the parser more than the one before
-                    raise ScriptError("nested too deeply", where=_place(name, event.start_mark))
-                if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                    raise ScriptError(
-                        "an anchor or alias",
-                        where=_place(name, event.start_mark),
-                        expected="plain data",
-                    )
-                tag = getattr(event, "tag", None)
-                if tag is not None and tag != "!":
-                    raise ScriptError(
-                        f"the tag {tag!r}",
-                        where=_place(name, event.start_mark),
-                        expected="plain data, no tags",
-                    )
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            raise ScriptError(
-                f"not YAML: {error.problem or error.context}",
-                where=_place(name, error.problem_mark or error.context_mark),
-            ) from None
-        except (yaml.YAMLError, RecursionError) as error:
-            raise ScriptError(f"not YAML: {error}", where=name) from None
-        if node is None:
-            raise ScriptError("empty", where=name, expected="a mapping with sttkit: 1")
-        self.root = _Node(name, node)
-
-    def mapping(self, node: _Node, known: tuple[str, ...]) -> dict[str, _Node]:
-        return node.fields(known)
-
-
-def _place(name: str, mark: Any) -> str:
-    return name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
-
-
-def _speech(node: _Node | None, root: _Node, seed: int, base: Path | None) -> Speech:
+def _speech(node: Node | None, root: Node, seed: int, base: Path | None) -> Speech:
     if node is None:
         raise ScriptError(
             "no speech", where=root.where, expected="speech: a list of {say: …} and {pause: …}"
@@ -276,11 +152,7 @@ def _speech(node: _Node | None, root: _Node, seed: int, base: Path | None) -> Sp
                 f"a {item.form}", where=item.where, expected="{say: …}, {pause: …} or {wav: …}"
             )
         # What is said is text as it stands: "yes" and "007" are words here.
-        said = {
-            key.value: value.value
-            for key, value in item.node.value
-            if key.value == "say" and value.id == "scalar"
-        }
+        said = {key: text for key, text in item.scalars().items() if key == "say"}
         items.append({**item.data(), **said})
     try:
         return from_items(items, seed=seed, base=base)
@@ -293,13 +165,11 @@ def _speech(node: _Node | None, root: _Node, seed: int, base: Path | None) -> Sp
         ) from None
 
 
-def _fault(node: _Node) -> Placed:
+def _fault(node: Node) -> Placed:
     every_key = ("fault", "at", "n", "connection")
-    spelled = node.node.value if node.form == "mapping" else []
-    fault_node = next((value for key, value in spelled if key.value == "fault"), None)
-    if fault_node is None:
+    named = node.find("fault")
+    if named is None:
         raise ScriptError("no fault is named", where=node.where, expected="{fault: …, at: …}")
-    named = _Node(node._name, fault_node)
     try:
         kind = kind_of(named.text())
     except UsageError as error:
@@ -330,12 +200,10 @@ def _fault(node: _Node) -> Placed:
         ) from None
 
 
-def _step(node: _Node) -> Step:
-    spelled = node.node.value if node.form == "mapping" else []
-    named = next((value for key, value in spelled if key.value == "do"), None)
-    if named is None:
+def _step(node: Node) -> Step:
+    done = node.find("do")
+    if done is None:
         raise ScriptError("nothing is done", where=node.where, expected="do: an action")
-    done = _Node(node._name, named)
     action = done.text()
     if action not in ACTIONS:
         raise ScriptError(str(unknown_name("action", action, ACTIONS)), where=done.where)
@@ -354,7 +222,7 @@ def _step(node: _Node) -> Step:
         ) from None
 
 
-def _cue(node: _Node) -> Cue:
+def _cue(node: Node) -> Cue:
     fields = node.fields(("point", "n", "audio_s"))
     if ("point" in fields) == ("audio_s" in fields):
         raise ScriptError(
@@ -372,11 +240,11 @@ def _cue(node: _Node) -> Cue:
     return Cue(point, _occurrence(fields))
 
 
-def _occurrence(fields: Mapping[str, _Node]) -> int:
+def _occurrence(fields: Mapping[str, Node]) -> int:
     return fields["n"].integer(least=1, most=1000) if "n" in fields else 1
 
 
-def _network(node: _Node) -> Network:
+def _network(node: Node) -> Network:
     fields = node.fields(("latency", "jitter"))
     return Network(**{key: value.seconds() for key, value in fields.items()})
 
