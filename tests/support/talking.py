@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from sttkit.audio.synth import render
-from sttkit.cassette.reel import Playing
+from sttkit.cassette.playing import Playing
 from sttkit.cassette.tape import Tape
 from sttkit.dialects import load_dialect
 from sttkit.scripting.model import Script

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sttkit.cassette.model import Cassette
-    from sttkit.cassette.reel import Playing
+    from sttkit.cassette.playing import Playing
 
 
 def add_cassette(parser: argparse.ArgumentParser, name: str = "cassette") -> None:
@@ -56,7 +56,7 @@ def shown(text: str) -> str:
 
 def complaints(playing: Playing, *, allow_unplayed: bool) -> list[str]:
     """What to say of a recording after it was played; empty if all was as recorded."""
-    from sttkit.cassette.reel import unplayed_message
+    from sttkit.cassette.playing import unplayed_message
 
     said = [str(mismatch) for mismatch in playing.mismatches]
     unplayed = playing.unplayed()

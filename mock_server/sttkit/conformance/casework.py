@@ -41,7 +41,7 @@ from sttkit.scripting.model import Script
 from sttkit.scripting.yaml import is_line, line_of, load_script, parse_script
 
 if TYPE_CHECKING:
-    from sttkit.cassette.reel import Playing
+    from sttkit.cassette.playing import Playing
     from sttkit.cassette.tape import Tape
     from sttkit.laws.model import Judgement, Run
     from sttkit.targets import Target

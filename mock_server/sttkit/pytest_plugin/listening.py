@@ -16,7 +16,7 @@ from sttkit.errors import UsageError
 if TYPE_CHECKING:
     import asyncio
 
-    from sttkit.cassette.reel import Playing
+    from sttkit.cassette.playing import Playing
     from sttkit.cassette.tape import Tape
     from sttkit.dialects.model import Dialect
     from sttkit.proxy.taking import Take

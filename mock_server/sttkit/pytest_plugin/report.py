@@ -49,7 +49,7 @@ def unlike_message(server: SttServer) -> str | None:
         return None
     lines = [str(mismatch) for mismatch in server.mismatches]
     if server.unplayed and not staged.allow_unplayed:
-        from sttkit.cassette.reel import unplayed_message
+        from sttkit.cassette.playing import unplayed_message
 
         lines.append(unplayed_message(staged.tape.name, server.unplayed))
         lines.append("To allow it: allow_unplayed=True")

@@ -14,7 +14,7 @@ from sttkit.pytest_plugin.staging import Playable, Staged, stage, stage_cassette
 
 if TYPE_CHECKING:
     from sttkit.cassette.matching import Mismatch
-    from sttkit.cassette.reel import Playing
+    from sttkit.cassette.playing import Playing
     from sttkit.cassette.tape import Attempts, Tape
     from sttkit.pytest_plugin.under_test import UnderTest
     from sttkit.scripting.model import Script

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sttkit.audio.speech import Speech
 from sttkit.audio.synth import render
-from sttkit.cassette.reel import Playing
+from sttkit.cassette.playing import Playing
 from sttkit.cassette.tape import Tape
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError, unknown_name

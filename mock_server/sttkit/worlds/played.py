@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 
-from sttkit.cassette.reel import Playing
+from sttkit.cassette.playing import Playing
 from sttkit.cassette.tape import Tape
 from sttkit.dialects.model import Dialect
 from sttkit.driver.options import RunOptions

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from sttkit.audio.synth import render
-from sttkit.cassette.reel import Playing
+from sttkit.cassette.playing import Playing
 from sttkit.cassette.tape import Tape
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Dialect

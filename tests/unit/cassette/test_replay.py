@@ -9,7 +9,7 @@ import pytest
 from sttkit import faults, silence
 from sttkit.cassette.format import parse
 from sttkit.cassette.model import Cassette, Message
-from sttkit.cassette.reel import Playing
+from sttkit.cassette.playing import Playing
 from sttkit.cassette.tape import ASAP, EXACT, Attempts, Tape, Timing, compiled
 from sttkit.errors import UsageError
 from sttkit.events import Config, Final, Flush

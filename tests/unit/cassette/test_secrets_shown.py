@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sttkit.cassette.matching import Rules
+from sttkit.cassette.playing import Playing
 from sttkit.cassette.redact import Redactor
-from sttkit.cassette.reel import Playing, Reel
+from sttkit.cassette.reel import Reel
 from sttkit.cassette.tape import compiled
 from sttkit.cli import main
 from sttkit.dialects.model import Request
