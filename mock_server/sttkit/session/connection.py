@@ -13,30 +13,23 @@ import itertools
 import math
 from collections.abc import Callable
 
-from websockets.frames import Close, Opcode
-
 from sttkit.cassette.tape import Part
 from sttkit.dialects.model import Message, Opening, Request
-from sttkit.faults import Family, Fault, Point
+from sttkit.faults import Fault
 from sttkit.session.actions import Action, Drop, Reset, Resume, Send, Shut, StopReading
 from sttkit.session.batch import BatchExchange
 from sttkit.session.delay import DelayLine, LineModel
 from sttkit.session.dialogue import Dialogue
 from sttkit.session.door import Door
-from sttkit.session.effects import apply_to, close_of
+from sttkit.session.effects import apply_to
 from sttkit.session.engine import Answer, OpenQuestions, Work
-from sttkit.session.frames import (
-    ClientFrames,
-    close_bytes,
-    close_payload,
-    message_bytes,
-    pong_bytes,
-)
+from sttkit.session.frames import ClientFrames, close_bytes, close_payload, message_bytes
 from sttkit.session.handshake import noted_request
 from sttkit.session.line import Line
 from sttkit.session.playback import Playback
 from sttkit.session.recorded import fail_as
 from sttkit.session.state import TRANSITIONS, State
+from sttkit.session.websocket import WebSocketExchange
 
 CLOSE_TIMEOUT_S = 2.0
 """How long the server waits for the client's close frame before it drops the connection."""
@@ -74,12 +67,11 @@ class Connection:
         self._piece_bytes: int | None = None
         self._next_frames: tuple[int, ...] = ()
         self.door: Door = self._make_door()
-        self._frames: ClientFrames | None = None
         self._dialogue: Dialogue | None = None
+        self._websocket: WebSocketExchange | None = None
         self._batch: BatchExchange | None = None
         self._lost_how: str | None = None
         self._lost_by = "server"
-        self._ignore_close = False
         self._reads = True
         self._questions: OpenQuestions | None = None
         if line.engine is not None:
@@ -87,6 +79,7 @@ class Connection:
             self.later(line.engine.limits.request_s, self._give_up_waiting)
         self._client_left = False
         self.is_distrusted = False
+        self.ignores_close = False
         self.number, faults = line.begin_attempt()
         for fault in faults:
             self.apply(fault)
@@ -179,7 +172,7 @@ class Connection:
         """Whether the client holds the connection, or this side would not notice that it left."""
         return self._reads and self.state is not State.DARK and not self._client_left
 
-    # --- what the dialogue calls ----------------------------------------------------------
+    # --- what the dialogue and the exchanges call -----------------------------------------
 
     def now(self) -> float:
         """Time of the current call."""
@@ -227,6 +220,21 @@ class Connection:
         if self.state in (State.HEAD, State.OPEN, State.CLOSING):
             apply_to(self, fault)
 
+    def fail(self, code: int, reason: str) -> None:
+        """Close at once, as a server does for a client that breaks the protocol (7.1.7)."""
+        if self.state is State.OPEN:
+            self._send_close(code, reason)
+        self.drop("close")
+
+    def answer_close(self, payload: bytes) -> None:
+        """The client has begun the close handshake: answer it, unless its frame is ignored."""
+        self._enter(State.CLOSING)
+        if self.ignores_close:
+            self._lost_by = "client"
+        else:
+            self.emit(close_bytes(payload))
+            self.drop("close")
+
     def _send_close(self, code: int | None, reason: str) -> None:
         self.note("close-sent", code=1005 if code is None else code, reason=reason)
         self.emit(close_bytes(b"" if code is None else close_payload(code, reason)))
@@ -234,17 +242,17 @@ class Connection:
     # --- receiving ------------------------------------------------------------------------
 
     def _receive(self, data: bytes) -> None:
-        if self.state is State.OPEN:
-            self._receive_frames(data)
-        elif self.state is State.HEAD:
+        state = self.state
+        if state is State.OPEN or state is State.CLOSING:
+            assert self._websocket is not None
+            self._websocket.receive(data)
+        elif state is State.HEAD:
             rest = self.door.receive(data)
             if rest:  # an impatient client sends frames before it has seen the answer
                 self._receive(rest)
-        elif self.state is State.HTTP:
+        elif state is State.HTTP:
             assert self._batch is not None
             self._batch.receive(data)
-        elif self.state is State.CLOSING:
-            self._receive_frames(data)
 
     def become_http(self, head: bytes) -> None:
         """The first request is a plain one."""
@@ -261,11 +269,13 @@ class Connection:
         recorded interaction to be played.
         """
         self._enter(State.OPEN)
-        self._frames = frames
         if opening is not None:
             self._dialogue = (
                 Dialogue(self, opening) if part is None else Playback(self, opening, part)
             )
+        if frames is not None:
+            self._websocket = WebSocketExchange(self, frames, self._dialogue)
+        if self._dialogue is not None:
             self._dialogue.begin()
 
     def note_request(self, request: Request) -> None:
@@ -280,61 +290,6 @@ class Connection:
         brings = self.state is State.HTTP and self._batch is not None and self._batch.is_reading
         if self.state is State.HEAD or brings:
             self.drop("abort")
-
-    def _receive_frames(self, data: bytes) -> None:
-        assert self._frames is not None
-        for opcode, payload in self._frames.receive(data):
-            if opcode is Opcode.BINARY:
-                self._receive_message(payload)
-            elif opcode is Opcode.TEXT:
-                self._receive_message(payload.decode("utf-8", "replace"))
-            else:
-                self._receive_control(opcode, payload)
-            if self.state is not State.OPEN and self.state is not State.CLOSING:
-                return
-        violation = self._frames.violation
-        if violation is not None:  # 7.1.7: a server fails the connection by closing it at once
-            if self.state is State.OPEN:
-                self._send_close(violation.code, violation.reason)
-            self.drop("close")
-
-    def _receive_control(self, opcode: Opcode, payload: bytes) -> None:
-        if opcode is Opcode.PING:
-            self.note("ping")
-            self.emit(pong_bytes(payload))
-        elif opcode is Opcode.CLOSE:
-            self._receive_close(payload)
-
-    def _receive_message(self, message: Message) -> None:
-        if self._dialogue is not None and self.state is State.OPEN:
-            self._dialogue.hear(message)
-
-    def _receive_close(self, payload: bytes) -> None:
-        close = Close.parse(payload)
-        self.note("close-received", code=close.code, reason=close.reason)
-        # 5.5.1: "the endpoint typically echos the status code it received"
-        reply = payload if self._dialogue is None else self._dialogue.reply_to(close, payload)
-        if self.state is State.CLOSING:
-            self.drop("close")
-        if self.state is not State.OPEN:
-            return
-        faults: list[Fault] = []
-        if self._dialogue is not None and not self._ignore_close:
-            faults = self._dialogue.reach(Point.CLOSING)
-        for fault in faults:
-            if fault.id == "close":
-                code, reason = close_of(fault)
-                self.note("close-sent", code=code, reason=reason)
-                reply = close_payload(code, reason)
-            elif fault.kind.family is Family.ENDING:
-                self.apply(fault)
-        if self.state is State.OPEN:
-            self._enter(State.CLOSING)
-            if self._ignore_close:
-                self._lost_by = "client"
-            else:
-                self.emit(close_bytes(reply))
-                self.drop("close")
 
     def _receive_end(self) -> None:
         if self.state in (State.DARK, State.GONE):
@@ -405,7 +360,7 @@ class Connection:
 
     def ignore_close(self) -> None:
         """Leave the client's close frame, when it comes, without an answer."""
-        self._ignore_close = True
+        self.ignores_close = True
 
     def stop_reading(self) -> None:
         """Leave what the client sends in its socket buffers."""
