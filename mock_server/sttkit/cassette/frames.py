@@ -50,18 +50,18 @@ def alike(pieces: Sequence[bytes], begin: int) -> list[bytes]:
     lines are a good part of what it costs to record one.
     """
     head, size = pieces[begin][:4], len(pieces[begin])
-    payloads: list[bytes] = []
     if head[:2] != _USUAL or not 133 < size == 8 + int.from_bytes(head[2:], "big"):
-        return payloads
+        return []
     same = pieces[begin:] if begin else pieces
     sizes = list(map(len, same))
     if sizes.count(size) < len(sizes):
         same = same[: next(at for at, other in enumerate(sizes) if other != size)]
-    for its_head, mask, payload in Struct(f"4s4s{size - 8}s").iter_unpack(b"".join(same)):
-        if its_head != head:
-            break
-        payloads.append(apply_mask(payload, mask))
-    return payloads
+    whole = b"".join(same)
+    # The same byte of each piece in a row: how many of them are as in the first.
+    rows = [(whole[at::size], head[at : at + 1]) for at in range(4)]
+    whole = whole[: size * min(len(row) - len(row.lstrip(first)) for row, first in rows)]
+    unmasked = Struct(f"4x4s{size - 8}s").iter_unpack(whole)
+    return [apply_mask(payload, mask) for mask, payload in unmasked]
 
 
 def texts_of(data: bytes) -> list[bytes]:

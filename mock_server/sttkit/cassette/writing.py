@@ -71,10 +71,10 @@ class Guard(Protocol):
         """Bytes to be kept beside the cassette, without secrets; as long as before."""
         ...
 
-    def is_clean(self, lines: bytes) -> bool:
-        """Whether there is certainly no secret in the texts of some lines.
+    def is_clean(self, documents: bytes) -> bool:
+        """Whether there is certainly no secret in some documents, a line each.
 
-        That spares looking at each of them, as an entry and as a line.
+        That spares looking at each of them, as an entry and as a line of the cassette.
         """
         ...
 
@@ -111,7 +111,7 @@ class CassetteWriter:
         self._write = write
         self._put_aside = put_aside
         self._guard = guard
-        self._entries: list[AnyEntry | Header] = []
+        self._entries: list[AnyEntry] = []
         self._asides: list[bytes] = []
         self._offset = self._put_bytes = 0
         self._open: list[InteractionWriter] = []
@@ -148,7 +148,7 @@ class CassetteWriter:
         Raises:
             UsageError: there is a secret in what was written so far that cannot be removed.
         """
-        if _says_all(item):
+        if type(item) is Audio or (type(item) is Message and item.json is not UNSET):
             self._entries.append(item)
             if len(self._entries) >= HELD_ENTRIES:
                 self._hand_over()
@@ -171,9 +171,10 @@ class CassetteWriter:
         entries, self._entries = self._entries, []
         if not entries:
             return
-        lines = b"".join(map(line_of, entries))
-        if self._guard is None or self._guard.is_clean(lines):
-            self._write(lines)
+        # All else in these is numbers and names of ours.
+        documents = b"\n".join([entry.json for entry in entries if type(entry) is Message])
+        if self._guard is None or self._guard.is_clean(documents):
+            self._write(b"".join(map(line_of, entries)))
         else:
             for entry in entries:
                 self._write_line(entry)
@@ -375,13 +376,3 @@ class InteractionWriter:
         self._writer.write(
             kind(interaction=self.number, at_us=at_us, audio_us=self._meter.position_us, **fields)
         )
-
-
-def _says_all(item: AnyEntry | Header) -> bool:
-    """Whether the line of an entry spells out all that is in it.
-
-    So that what is not found in many such lines is in none of the entries.
-    """
-    if type(item) is Message:
-        return item.base64 is UNSET and item.blob is UNSET
-    return type(item) is Audio

@@ -28,10 +28,10 @@ from sttkit.errors import SttkitError, UsageError
 
 FLUSH_S = 1.0
 """What a crash may lose, seconds."""
-HELD_BYTES = 1 << 20
+HELD_PIECES = 1000
 """So much of what passed on a connection is taken apart at once: that costs the client less."""
-PIECE_BYTES = 100
-"""What a piece costs besides its bytes."""
+LARGE_BYTES = 8192
+"""A piece that is longer does not wait for others, which bounds what is held in memory."""
 
 Spell = tuple[Side, list[bytes], list[float]]
 """What one side sent while the other was silent, piece by piece, and when each passed."""
@@ -81,7 +81,7 @@ class Recorder:
         self,
         recording: Recording,
         now: Callable[[], float],
-        here: Callable[[], Callable[[], float]] | None = None,
+        here: Callable[[], tuple[Callable[[], float], float]] | None = None,
     ) -> None:
         self._recording = recording
         self.now = now
@@ -100,12 +100,13 @@ class Recorder:
         terms: Terms,
         now: Callable[[], float],
         *,
-        here: Callable[[], Callable[[], float]] | None = None,
+        here: Callable[[], tuple[Callable[[], float], float]] | None = None,
         secrets: Iterable[str] = (),
     ) -> Recorder:
         """Begin a cassette in place of what was there; ``now`` is a clock that does not go back.
 
-        ``here`` gives a quicker one to a connection, whose event loop is running then and stays.
+        ``here`` gives a quicker one to a connection, whose event loop is running then and stays,
+        and the seconds that it is behind ``now``.
         The values of environment variables that are named like secrets are kept out of it, and
         ``secrets`` besides.
 
@@ -132,14 +133,14 @@ class Recorder:
             self._last_us = at_us
         return self._last_us
 
-    def clock(self) -> Callable[[], float]:
-        """The clock for a connection of the running loop."""
-        return self.now if self._here is None else self._here()
+    def clock(self) -> tuple[Callable[[], float], float]:
+        """A clock for a connection of the running loop, and how far it is behind `now`."""
+        return (self.now, 0.0) if self._here is None else self._here()
 
-    def microseconds(self, times: Iterable[float]) -> list[int]:
-        """Times of the clock as `at_us` would have been then."""
+    def microseconds(self, times: Iterable[float], behind: float) -> list[int]:
+        """Times of a `clock` as `at_us` would have been then."""
         began = self._began or 0.0
-        found = [round((at - began) * 1e6) for at in times]
+        found = [round((at + behind - began) * 1e6) for at in times]
         self._last_us = max(self._last_us, *found[-1:])
         return found
 
@@ -230,8 +231,8 @@ class _LearningGuard:
     def aside(self, data: bytes) -> bytes:
         return self._redactor.aside(data)
 
-    def is_clean(self, lines: bytes) -> bool:
-        return self._redactor.is_clean(lines)
+    def is_clean(self, documents: bytes) -> bool:
+        return self._redactor.is_clean(documents)
 
     def line(self, line: bytes) -> None:
         self._redactor.line(line)
@@ -247,14 +248,15 @@ class ConnectionRecorder:
         self._on_write = on_write
         self._origin = origin
         self._tap: Tap | None = None
-        self._now = recorder.clock()
+        self._now, self._behind = recorder.clock()
         self._last_us = at_us
         self._spells: list[Spell] = []
         self._side: Side | None = None
         self._pieces: list[bytes] = []
         self._times: list[float] = []
         """Of the last spell, which this side began."""
-        self._room = HELD_BYTES
+        self._room = HELD_PIECES
+        """For how many pieces more in this spell."""
 
         def begin() -> None:
             self._tap = recorder.tap(origin, at_us)
@@ -273,8 +275,7 @@ class ConnectionRecorder:
             return
         self._pieces.append(data)
         self._times.append(self._now())
-        self._room -= len(data) + PIECE_BYTES
-        if self._room < 0:
+        if len(self._times) >= self._room or len(data) > LARGE_BYTES:
             self.settle()
 
     def _begin_spell(self, side: Side) -> bool:
@@ -283,6 +284,8 @@ class ConnectionRecorder:
                 return False
             self._recorder.hold(self)
             self._on_write()
+        else:
+            self._room -= len(self._pieces)
         self._side, self._pieces, self._times = side, [], []
         self._spells.append((side, self._pieces, self._times))
         return True
@@ -291,12 +294,12 @@ class ConnectionRecorder:
         """Take apart what has passed."""
         if self._side is not None:
             spells, self._spells = self._spells, []
-            self._side, self._room = None, HELD_BYTES
+            self._side, self._room = None, HELD_PIECES
             self._recorder.guarded(lambda: self._hear(spells))
 
     def _hear(self, spells: Iterable[Spell]) -> None:
         for side, pieces, times in spells:
-            at_us = self._recorder.microseconds(times)
+            at_us = self._recorder.microseconds(times, self._behind)
             if at_us[0] < self._last_us:  # by another loop's clock
                 at_us = [max(one, self._last_us) for one in at_us]
             self._last_us = at_us[-1]

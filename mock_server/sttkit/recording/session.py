@@ -126,27 +126,29 @@ class _Clock:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._time: Callable[[], float] = time.monotonic
+        self._time: Callable[[], float] = float
         self._offset = 0.0
-        self._last = 0.0
 
     def now(self) -> float:
         """Seconds."""
         loop = events._get_running_loop()
-        if loop is not self._loop:
-            if loop is None:
-                return self._last
-            self._loop, self._time, self._offset = loop, loop.time, self._last - loop.time()
-        self._last = last = self._time() + self._offset
-        return last
+        if loop is not self._loop and loop is not None:
+            self._loop, time_of = loop, _time_of(loop)
+            if time_of != self._time:
+                self._offset += self._time() - time_of()
+                self._time = time_of
+        return self._time() + self._offset
 
-    def here(self) -> Callable[[], float]:
-        """`now` for those who stay on the running loop: which it is costs a system call to ask."""
+    def here(self) -> tuple[Callable[[], float], float]:
+        """The running loop's own clock, and how far it is behind `now`, for those who stay on it.
+
+        Each message asks for the time, and to ask which loop is running is a system call.
+        """
         self.now()
-        time_of, offset = self._time, self._offset
+        return self._time, self._offset
 
-        def now() -> float:
-            self._last = last = time_of() + offset
-            return last
 
-        return now
+def _time_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """The clock of a loop; for asyncio's own what it asks itself, which is one call less."""
+    is_usual = type(loop).time is asyncio.BaseEventLoop.time and "time" not in vars(loop)
+    return time.monotonic if is_usual else loop.time
