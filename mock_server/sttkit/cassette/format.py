@@ -48,7 +48,7 @@ _encode = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_entry = msgspec.json.Decoder(AnyEntry).decode
 _decode_any = msgspec.json.Decoder().decode
-_decode_lines = msgspec.json.Decoder().decode_lines
+_raw_lines = msgspec.json.Decoder(Raw).decode_lines
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -259,8 +259,9 @@ def are_json_lines(texts: Sequence[bytes]) -> bool:
     if b"\r" in lines or lines.count(b"\n") >= len(texts):
         return False
     try:
+        lines.decode()
         # What ends with "}" is not continued by what begins with "{": as many values as lines are
         # one in each.
-        return len(_decode_lines(lines)) == len(texts) > 0
-    except (msgspec.DecodeError, RecursionError):
+        return len(_raw_lines(lines)) == len(texts) > 0
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return False

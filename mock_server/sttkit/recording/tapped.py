@@ -11,9 +11,11 @@ import asyncio
 import socket
 import ssl
 import struct
+from asyncio import constants
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from sttkit.cassette.model import Side
 from sttkit.deck.recorder import ConnectionRecorder
 from sttkit.proxy.heads import Requests
 
@@ -21,9 +23,10 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 _PASSED_ON = (
     *("get_extra_info", "is_closing", "is_reading", "pause_reading", "resume_reading"),
     *("can_write_eof", "set_write_buffer_limits", "get_write_buffer_size"),
-    "get_write_buffer_limits",
+    *("get_write_buffer_limits", "get_read_buffer_size", "get_read_buffer_limits"),
+    *("set_read_buffer_limits", "_loop"),
 )
-"""What `asyncio.Transport` has too, so that by itself it would not be asked of the inner one."""
+"""What is asked of the transport itself, as far as it has it: some of it for each message."""
 
 
 class TappedLine:
@@ -108,14 +111,23 @@ class TappedLine:
 
 
 class TappedTransport(asyncio.Transport):
-    """A client's transport; `inner` is the one that asyncio made."""
+    """A client's transport; `inner` is the one that asyncio made.
+
+    Without `__getattr__`, which would make all attributes slower, and half of a session is
+    looking them up.
+    """
+
+    # asyncio asks for these two in start_tls() and sendfile().
+    _start_tls_compatible = True
+    _sendfile_compatible = constants._SendfileMode.FALLBACK  # type: ignore[attr-defined]
 
     def __init__(self, inner: Any, line: TappedLine) -> None:
         super().__init__()
         self.inner = inner
         self._line = line
         self._send = inner.write
-        # Some of these are called for each message: they go straight to the transport.
+        self._is_closing = inner.is_closing
+        self._receive: Callable[[Side, bytes], None] | None = None
         for name in _PASSED_ON:
             if hasattr(inner, name):
                 setattr(self, name, getattr(inner, name))
@@ -123,32 +135,23 @@ class TappedTransport(asyncio.Transport):
     def __repr__(self) -> str:
         return f"<recorded {self.inner!r}>"
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self.is_closing():
-            self._send(data)
+        send, is_closing, receive = self._send, self._is_closing, self._receive
+        if is_closing():
+            send(data)
             return
         if type(data) is not bytes:
             data = bytes(data)
-        for piece in self._line.said(data):
-            self._send(piece)
+        if receive is not None:
+            receive("client", data)
+            send(data)
+        else:
+            for piece in self._line.said(data):
+                send(piece)
 
     def pass_on_to(self, record: ConnectionRecorder) -> None:
         """What the client says is sent as it is from now on, when ``record`` has heard it."""
-        send, is_closing, receive = self._send, self.is_closing, record.receive
-
-        def write(data: bytes | bytearray | memoryview) -> None:
-            if is_closing():
-                send(data)
-                return
-            if type(data) is not bytes:
-                data = bytes(data)
-            receive("client", data)
-            send(data)
-
-        self.write = write  # type: ignore[method-assign]
+        self._receive = record.receive
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))
