@@ -45,6 +45,7 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKET = re.compile(rb"[][{}]")
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_entry = msgspec.json.Decoder(AnyEntry).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -221,6 +222,11 @@ def _problem_of(entry: AnyEntry) -> tuple[str, str] | None:
 def line_of(item: Header | Entry) -> bytes:
     """A header or entry as a line of the file."""
     return _encode(item) + b"\n"
+
+
+def lines_of(entries: Sequence[Entry]) -> bytes:
+    """Entries as lines of the file."""
+    return _encode_lines(entries)
 
 
 def dump(cassette: Cassette) -> bytes:

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from msgspec import UNSET, Raw, UnsetType
 
 from sttkit.cassette.anonymous import noise_like, with_audio
-from sttkit.cassette.format import MAX_INTERACTIONS, are_json_lines, carried, line_of
+from sttkit.cassette.format import MAX_INTERACTIONS, are_json_lines, carried, line_of, lines_of
 from sttkit.cassette.meter import Meter
 from sttkit.cassette.model import (
     AnyEntry,
@@ -174,7 +174,7 @@ class CassetteWriter:
         # All else in these is numbers and names of ours.
         documents = b"\n".join([entry.json for entry in entries if type(entry) is Message])
         if self._guard is None or self._guard.is_clean(documents):
-            self._write(b"".join(map(line_of, entries)))
+            self._write(lines_of(entries))
         else:
             for entry in entries:
                 self._write_line(entry)
