@@ -138,8 +138,9 @@ class Locator:
         for name in sorted(self._tracks, key=lambda name: name != self._track):
             track = self._tracks[name]
             # Ahead of the cursor first: loss is likelier than repetition, and cheaper to find.
-            for start in (self._at, 0) if name == self._track else (0,):
-                place = _place_of(track, probe, start)
+            cursor = self._at if name == self._track else 0
+            for start, end in ((cursor, len(track)), (0, cursor)):
+                place = _place_of(track, probe, start, end)
                 if place >= 0:
                     return name, place
         return None
@@ -204,23 +205,29 @@ class Locator:
         return Span(None, 0.0, count / self._bytes_per_s, exact=False)
 
 
-def _place_of(track: bytes, probe: bytes, start: int) -> int:
-    """The first sample from ``start`` on where ``probe`` is in the track; -1 if it is nowhere.
+def _place_of(track: bytes, probe: bytes, start: int, end: int) -> int:
+    """The first sample from ``start`` to ``end`` where ``probe`` begins; -1 if it is none.
 
     Near the start is likeliest. For the rest, whole words are compared: in quiet audio every second
     byte is the same, which makes a search by bytes a hundred times slower.
     """
-    place = track.find(probe, start, start + _NEAR_BYTES)
+    near = min(start + _NEAR_BYTES, end + len(probe) - 1)
+    place = track.find(probe, start, near)
     while place > 0 and place % 2 == 1:
-        place = track.find(probe, place + 1, start + _NEAR_BYTES)
-    if place >= 0:
+        place = track.find(probe, place + 1, near)
+    # The beginning that was near is in what is left: no word is looked for twice.
+    start = max(start, (near - len(probe) + 2) // 2 * 2)
+    if place >= 0 or start >= end:
         return place
     import numpy as np  # not for those who only import the kit
 
     first = int.from_bytes(probe[:8], "little")
     found: list[int] = []
     for phase in range(start, min(start + 8, len(track) - 7), 2):
-        words = np.frombuffer(track, "<u8", (len(track) - phase) // 8, phase)
+        count = min((len(track) - phase) // 8, (end - phase + 7) // 8)
+        if count <= 0:
+            break
+        words = np.frombuffer(track, "<u8", count, phase)
         places = (phase + 8 * int(index) for index in np.flatnonzero(words == first))
         found.extend(islice((one for one in places if track.startswith(probe, one)), 1))
     return min(found, default=-1)
