@@ -228,7 +228,7 @@ def _place_of(track: bytes, probe: bytes, start: int, end: int) -> int:
         if count <= 0:
             break
         words = np.frombuffer(track, "<u8", count, phase)
-        places = (phase + 8 * int(index) for index in np.flatnonzero(words == first))
+        places = (phase + 8 * int(index) for index in (words == first).nonzero()[0])
         found.extend(islice((one for one in places if track.startswith(probe, one)), 1))
     return min(found, default=-1)
 
