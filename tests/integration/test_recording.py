@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -76,6 +77,53 @@ def test_a_client_of_asyncio_streams_is_recorded_too(path: Path) -> None:
 
     with_a_server(talk)
     assert ended(load_cassette(path)) == ["answered"]
+
+
+def test_a_file_that_the_kernel_would_send_unseen_is_refused(path: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rest"
+    file.write_bytes(b"Host: x\r\n\r\n")
+
+    async def talk(listener: Listener) -> None:
+        with recording(path):
+            reader, writer = await asyncio.open_connection(listener.place.host, listener.place.port)
+            writer.write(b"GET /health HTTP/1.1\r\n")
+            with file.open("rb") as rest:
+                with pytest.raises(RuntimeError, match="sendfile is not supported"):
+                    await asyncio.get_running_loop().sendfile(writer.transport, rest)
+            writer.write(file.read_bytes())
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            writer.close()
+            await writer.wait_closed()
+
+    with_a_server(talk)
+    assert ended(load_cassette(path)) == ["answered"]
+
+
+def test_what_is_said_on_one_loop_after_another_is_as_far_apart_as_it_was(path: Path) -> None:
+    async def say() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            writer.close()
+            await writer.wait_closed()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"x")
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        server.close()
+        await server.wait_closed()
+
+    with recording(path):
+        asyncio.run(say())
+        began = time.monotonic()
+        asyncio.run(asyncio.sleep(0.05))
+        asyncio.run(say())
+        took = time.monotonic() - began
+    one, other = load_cassette(path).interactions()
+    apart_s = (other.entries[0].at_us - one.entries[0].at_us) * 1e-6
+    assert 0.05 <= apart_s < took + 5.0
 
 
 def test_offers_of_compression_are_withdrawn_so_that_messages_can_be_read(path: Path) -> None:

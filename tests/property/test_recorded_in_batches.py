@@ -89,6 +89,8 @@ def recorded(
 @example([client(bytes(3200))] * 400, 0, "kept")
 @example([client(bytes(640)), client("x" * 640), client(bytes(640))], 0, "kept")
 @example([server('{"a":1}{"b":2}')], 0, "kept")
+@example([("server", b'\x81\x09{"a":"\xff"}')], 0, "kept")
+@example([server('{"a":1e999}')], 0, "kept")
 @settings(max_examples=150, deadline=None)
 def test_many_pieces_at_once_are_what_they_are_one_by_one(
     said: list[tuple[Side, bytes]],

@@ -172,7 +172,9 @@ class CassetteWriter:
         if not entries:
             return
         # All else in these is numbers and names of ours.
-        documents = b"\n".join([entry.json for entry in entries if type(entry) is Message])
+        documents = b"\n".join(
+            [one.json for one in entries if isinstance(one, Message) and one.json is not UNSET]
+        )
         if self._guard is None or self._guard.is_clean(documents):
             self._write(lines_of(entries))
         else:

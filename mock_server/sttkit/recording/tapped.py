@@ -11,7 +11,6 @@ import asyncio
 import socket
 import ssl
 import struct
-from asyncio import constants
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -117,9 +116,9 @@ class TappedTransport(asyncio.Transport):
     looking them up.
     """
 
-    # asyncio asks for these two in start_tls() and sendfile().
+    # asyncio asks for it in start_tls(). It also asks whether there may be sendfile(), whose bytes
+    # would not pass here: there may not.
     _start_tls_compatible = True
-    _sendfile_compatible = constants._SendfileMode.FALLBACK  # type: ignore[attr-defined]
 
     def __init__(self, inner: Any, line: TappedLine) -> None:
         super().__init__()
