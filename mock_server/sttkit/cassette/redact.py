@@ -170,16 +170,16 @@ class Redactor:
         """Bytes to be kept beside the cassette, without secrets; as long as before."""
         return self._bytes_without(data)
 
-    def is_clean(self, lines: bytes) -> bool:
-        """Whether there is certainly nothing to remove from texts in lines: most have nothing."""
+    def is_clean(self, documents: bytes) -> bool:
+        """Whether there is certainly nothing to remove from documents, a line each."""
         if self.personal or self.pseudonyms is not None:
             return False
-        if b"\\" in lines or not lines.isascii():  # letters may be spelt otherwise
+        if b"\\" in documents or not documents.isascii():  # letters may be spelt otherwise
             return False
         return not (
-            _has_row(lines)
-            or _holds(lines, self._odd)
-            or _may_name_secret(lines.lower(), self.names)
+            _has_row(documents)
+            or _holds(documents, self._odd)
+            or _may_name_secret(documents.lower(), self.names)
         )
 
     def line(self, line: bytes) -> None:
