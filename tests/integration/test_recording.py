@@ -15,7 +15,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +143,9 @@ def test_offers_of_compression_are_withdrawn_so_that_messages_can_be_read(path: 
 
 def test_a_kept_alive_connection_gives_an_interaction_for_each_request(path: Path) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readuntil(b"\r\n\r\n"):
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        with suppress(asyncio.IncompleteReadError), closing(writer):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     async def main() -> int:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)

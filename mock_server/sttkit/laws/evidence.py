@@ -6,8 +6,8 @@ from sttkit.laws.model import Run
 
 _MOST = 2
 _LONG = 160
-_SAYS_LITTLE = (" waits at asyncio", "_metrics_task", "Application.", "waits at aiohttp/")
-"""Tasks that wait inside a library, or for the stream like everybody else."""
+_SAYS_LITTLE = (" waits at asyncio", "_metrics_task", "(sttkit-", "waits at aiohttp/")
+"""Tasks that wait inside a library, or for the stream like everybody else, as the kit's own do."""
 
 
 def where_it_waits(run: Run, since: float) -> str:
