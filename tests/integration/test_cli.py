@@ -202,6 +202,28 @@ def test_run_prints_both_sides_and_the_broken_laws():
     assert "\x1b" not in done.stdout
 
 
+def test_what_a_plugin_left_running_is_told_by_its_law_and_not_once_more_in_tracebacks(tmp_path):
+    plugin = tmp_path / "leaking.py"
+    plugin.write_text(
+        "import asyncio\n"
+        "from livekit.plugins import custom_stt\n"
+        "async def fails():\n"
+        "    raise ValueError('left behind')\n"
+        "class STT(custom_stt.STT):\n"
+        "    def stream(self, **options):\n"
+        "        asyncio.create_task(asyncio.sleep(3600.0), name='left behind')\n"
+        "        asyncio.get_running_loop().call_later(3600.0, print, asyncio.ensure_future(fails()))\n"
+        "        return super().stream(**options)\n"
+        "def build(context):\n"
+        "    return STT(api_url=context.place.http, api_key=context.api_key,\n"
+        "               http_session=context.http_session)\n"
+    )
+    done = sttkit("run", "none@idle", f"{plugin}:build")
+    assert done.returncode == 1
+    assert "CLOSE-2 FAIL" in done.stdout
+    assert done.stderr == ""
+
+
 def test_run_as_json_is_the_trace_alone():
     done = sttkit("run", QUICK, "framework_probe", "--json")
     kinds = [json.loads(line)["kind"] for line in done.stdout.splitlines()]

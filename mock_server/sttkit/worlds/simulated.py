@@ -137,6 +137,10 @@ def play(
             raise
         finally:
             asyncio.set_event_loop(None)
+            # The census has told what was left behind. It is destroyed with the loop, or when it
+            # is collected; reported by then it would be a traceback in the middle of anything, and
+            # CPython 3.11 cannot parse (an import, say) while such a traceback is printed.
+            loop.set_exception_handler(lambda *_: None)
             loop.close()
     return staging.played()
 
