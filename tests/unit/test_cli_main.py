@@ -1,15 +1,20 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import sttkit
 from sttkit import cli
 from sttkit.cli import main
-from sttkit.errors import TargetError
+from sttkit.errors import TargetError, UsageError
 from sttkit.faults import CATALOGUE
 from sttkit.laws import ALL_LAWS
+
+CASSETTE = str(Path(__file__).parents[2] / "examples" / "two_utterances.jsonl")
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="needs a device that is full")
 
 
 def sttkit_process(*arguments, **options):
@@ -73,6 +78,8 @@ def test_a_command_line_that_makes_no_sense_is_wrong_usage(arguments, capsys):
         (["check", "deepgram", "--junit", "/nowhere/at/all.xml"], "--junit: cannot write"),
         (["check", "deepgram", "--dialect", "deepgrm"], "did you mean 'deepgram'?"),
         (["run", "missing.yaml", "deepgram"], "missing.yaml: no such script file"),
+        (["shrink", "mine.jsonl", "deepgram"], "it: sttkit shrink CASE deepgram"),
+        (["serve", "mine.jsonl"], "mine.jsonl: a cassette, in place of a script; expected a YAML"),
         (["run", "reset@nowhere", "deepgram"], "unknown point 'nowhere'"),
         (["serve", "--dialect", "deepgrm"], "did you mean 'deepgram'?"),
         (["laws", "RETRY-99"], "unknown law 'RETRY-99'"),
@@ -110,6 +117,26 @@ def test_an_error_of_the_kit_ends_with_its_own_status(monkeypatch, capsys):
 def test_ctrl_c_is_status_130(monkeypatch):
     monkeypatch.setattr(cli, "_COMMANDS", (_command_that_raises(KeyboardInterrupt()),))
     assert main(["fail"]) == 130
+
+
+@needs_full
+@pytest.mark.parametrize("arguments", [["laws"], ["faults"], ["inspect", CASSETTE]])
+def test_a_full_disk_is_one_sentence_and_no_broken_law(arguments):
+    with FULL.open("w") as full:
+        process = sttkit_process(*arguments, stdout=full)
+        with process.stderr as stderr:
+            told = stderr.read()
+    assert told.startswith("sttkit: error: cannot write what it prints (No space left on device)")
+    assert told.count("\n") == 1
+    assert process.wait(30) == 2
+
+
+@needs_full
+def test_a_result_that_no_longer_fits_on_the_disk_is_one_sentence():
+    from sttkit.cli.console import writable, write
+
+    with pytest.raises(UsageError, match=r"--junit: cannot write /dev/full \(No space left"):
+        write(writable(str(FULL), "--junit"), "<testsuites/>", "--junit")
 
 
 def test_laws_are_listed_and_told_in_full(capsys):

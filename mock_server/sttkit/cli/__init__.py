@@ -8,6 +8,7 @@ so that ``sttkit --help`` is quick.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from sttkit.cli import (
     targets,
 )
 from sttkit.conformance.wording import printable
-from sttkit.errors import SttkitError
+from sttkit.errors import SttkitError, UsageError
 
 _COMMANDS = (
     check,
@@ -49,6 +50,8 @@ _COMMANDS = (
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 """What a shell reports of a process that SIGPIPE ended."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Of a file that cannot take what is written. Uncaught it would be status 1: a law broken."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,10 +69,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes standard output once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return _BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _close_output()
+        place = error.filename or "what it prints"
+        full = UsageError(
+            f"cannot write {place} ({error.strerror})", hint="make room, or write elsewhere"
+        )
+        print(f"sttkit: error: {printable(str(full))}", file=sys.stderr)
+        return full.exit_status
     return status
+
+
+def _close_output() -> None:
+    """The interpreter flushes standard output once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser() -> argparse.ArgumentParser:

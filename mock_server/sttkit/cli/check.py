@@ -10,7 +10,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sttkit.cli.console import DIALECT_HELP, Commands, add_several, bounded, make_console, writable
+from sttkit.cli.console import (
+    DIALECT_HELP,
+    Commands,
+    add_several,
+    bounded,
+    make_console,
+    writable,
+    write,
+)
 
 if TYPE_CHECKING:
     from sttkit.conformance.check import Progress
@@ -147,11 +155,11 @@ def run(arguments: argparse.Namespace) -> int:
         if json_path is None:
             sys.stdout.write(text)
         else:
-            json_path.write_text(text, encoding="utf-8")
+            write(json_path, text, "--json")
     if junit_path is not None:
         from sttkit.conformance.junit import as_junit
 
-        junit_path.write_text(as_junit(result), encoding="utf-8")
+        write(junit_path, as_junit(result), "--junit")
     if arguments.json != "-":
         from sttkit.conformance.report import print_report
 

@@ -101,6 +101,22 @@ def writable(name: str, option: str) -> Path:
     return path
 
 
+def write(path: Path, text: str, option: str) -> None:
+    """Write what an option asked for.
+
+    Raises:
+        UsageError: it cannot be written, now that it is known: the disk is full, say.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path} ({error.strerror})",
+            where=option,
+            hint="make room, or write elsewhere",
+        ) from None
+
+
 def chosen(what: str, name: str, known: Sequence[str]) -> str:
     """The one of ``known`` that is ``name``, in whatever case.
 

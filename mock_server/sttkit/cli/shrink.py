@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sttkit.cli.console import DIALECT_HELP, Commands, add_several, bounded, writable
+from sttkit.cli.console import DIALECT_HELP, Commands, add_several, bounded, writable, write
 from sttkit.cli.run import script_of_argument
 from sttkit.errors import UsageError
 
@@ -27,7 +27,9 @@ def add_to(commands: Commands) -> None:
         "was broken; 0 if the script breaks none.",
         allow_abbrev=False,
     )
-    parser.add_argument("script", metavar="SCRIPT", help="as for sttkit run")
+    parser.add_argument(
+        "script", metavar="SCRIPT", help="a YAML file, a case id, or the YAML itself on one line"
+    )
     parser.add_argument("target", metavar="TARGET", help="as for sttkit check")
     add_several(
         parser, "--law", "ID", "it must go on breaking one of these (default: the musts it breaks)"
@@ -57,6 +59,16 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Shrink, and print what is left."""
+    from sttkit.deck.staging import is_cassette
+
+    if is_cassette(Path(arguments.script)):
+        raise UsageError(
+            "a cassette is not made smaller",
+            where=arguments.script,
+            expected="a script or a case id",
+            hint="shrink the case that was put on it: "
+            + shlex.join(["sttkit", "shrink", "CASE", arguments.target]),
+        )
     script = script_of_argument(arguments.script, arguments.seed)
     from sttkit.conformance.holding import asserted_laws, broken_by, law_told
     from sttkit.conformance.jobs import DEFAULT_WORLD
@@ -65,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sttkit.conformance.surveying import target_of
     from sttkit.scripting.yaml import dump_script
 
+    output = writable(arguments.output, "-o") if arguments.output is not None else None
     laws = asserted_laws(arguments.law)
     target = target_of(arguments.target, arguments.dialect)
     world = "loopback" if arguments.loopback else DEFAULT_WORLD
@@ -79,7 +92,6 @@ def run(arguments: argparse.Namespace) -> int:
             )
         print("no law of level must is broken: nothing to shrink", file=sys.stderr)
         return 0
-    output = writable(arguments.output, "-o") if arguments.output is not None else None
     laws = tuple(law for law in laws if law.id in broken)
     shrunk = shrink(
         script,
@@ -97,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
     rest = "" if shrunk.complete else "; it may get smaller still: --runs"
     print(f"{_size(script)} -> {_size(shrunk.script)}, in {shrunk.runs} runs{rest}")
     if output is not None:
-        output.write_text(text, encoding="utf-8")
+        write(output, text, "-o")
     return 1
 
 

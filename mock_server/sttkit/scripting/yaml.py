@@ -41,6 +41,14 @@ def load_script(path: Path) -> Script:
     Raises:
         ScriptError: the file cannot be read or does not say a script; ``where`` is the place.
     """
+    if path.suffix == ".jsonl":
+        raise ScriptError(
+            "a cassette, in place of a script",
+            where=str(path),
+            expected="a YAML file, or a case id: reset@mid-utterance.2",
+            hint="cassettes are played by sttkit run, replay and check --speech, and in tests by "
+            "stt_cassette",
+        )
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ScriptError("too large", where=str(path), expected=f"at most {MAX_BYTES} bytes")
@@ -49,7 +57,8 @@ def load_script(path: Path) -> Script:
         raise ScriptError(
             "no such script file",
             where=str(path),
-            expected="a YAML file, a cassette NAME.jsonl, or a case id: reset@mid-utterance.2",
+            expected="a YAML file, a case id: reset@mid-utterance.2, or, in sttkit run, a cassette "
+            "NAME.jsonl",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ScriptError(f"cannot be read ({error})", where=str(path)) from None
