@@ -14,6 +14,9 @@ from types import ModuleType
 
 from sttkit.errors import SttkitError, TargetError, UsageError, unknown_name
 
+FROM_FILE = "sttkit_loaded_"
+"""What the name of a module begins with that was loaded by its path: it hides no other."""
+
 
 def load_object(
     spec: str,
@@ -87,7 +90,7 @@ def _import_file(path: Path, where: str) -> ModuleType:
     if not path.is_file():
         raise UsageError(f"there is no file {str(path)!r}", where=where)
     path = path.resolve()
-    spec = importlib.util.spec_from_file_location(f"sttkit_loaded_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{FROM_FILE}{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

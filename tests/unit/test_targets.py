@@ -218,6 +218,18 @@ def test_a_built_target_describes_itself(name, context):
     assert said.livekit_agents is not None
 
 
+def test_the_class_of_a_plugin_in_a_file_is_told_by_the_files_name(context, tmp_path):
+    file = tmp_path / "acme_stt.py"
+    file.write_text(
+        "from livekit.plugins import custom_stt\n"
+        "class STT(custom_stt.STT): ...\n"
+        "def build(context):\n"
+        "    return STT(api_url=context.place.http, api_key=context.api_key)\n"
+    )
+    target = load_target(f"{file}:build")
+    assert describe(target, build(target, context)).class_path == "acme_stt.STT"
+
+
 def test_the_version_of_a_plugin_without_a_distribution_is_what_its_package_says(context):
     probe = build(load_target("framework_probe"), context)
     unpackaged = Target("mine", "custom_stt", lambda context: probe)

@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from sttkit.errors import SttkitError, TargetError
+from sttkit.objects import FROM_FILE
 from sttkit.targets.model import Context, Target
 from sttkit.trace import REDACTED
 
@@ -97,7 +98,9 @@ def describe(target: Target, stt_obj: object | None = None) -> Description:
     if version is None and made is not None:
         version = _said_by_package(made.__module__)
     return Description(
-        class_path=f"{made.__module__}.{made.__qualname__}" if made is not None else None,
+        class_path=f"{made.__module__}.{made.__qualname__}".removeprefix(FROM_FILE)
+        if made is not None
+        else None,
         version=version,
         livekit_agents=version_of("livekit-agents"),
     )
