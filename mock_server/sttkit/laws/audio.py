@@ -257,8 +257,11 @@ def _working(run: Run, stream: Stream, order: int) -> Connection | None:
         return None
     if run.history.order(connection.ready) > order or connection.deaf_fault is not None:
         return None
-    at = run.history.records[order].at
-    return connection if connection.over > at + run.history.lag else None
+    soon = run.history.records[order].at + run.history.lag
+    ends = (r for r in connection.of("control") if r.data["what"] == "end")
+    if any(r.at <= soon and run.history.order(r) < stream.input_end_order for r in ends):
+        return None  # the plugin was leaving it, for other settings: the next one hears the rest
+    return connection if connection.over > soon else None
 
 
 def new_sessions_get_all_audio(run: Run) -> Judgement:

@@ -26,7 +26,15 @@ def _is_converted(run: Run, stream: Stream) -> Judgement:
     refusals = list(stream.refusals("push_frame"))
     ended = stream.ended_by_itself
     why_not = disturbed(run, stream)
-    if ended is not None and ended.data["how"] == "raised" and not why_not:
+    pushed = stream.pushed_end
+    arrived = sum(
+        span.duration
+        for connection in stream.connections
+        for span in connection.heard
+        if not span.silent
+    )
+    whole = bool(pushed) and abs(arrived - pushed) <= COUNTED_SLACK_S
+    if ended is not None and ended.data["how"] == "raised" and not why_not and not whole:
         refusals.append(ended)
     if refusals:
         error = refusals[0].data["error"]
@@ -39,14 +47,7 @@ def _is_converted(run: Run, stream: Stream) -> Judgement:
         return unclear(why_not)
     if ended is None:
         return unexercised("the stream did not come to its own end")
-    arrived = sum(
-        span.duration
-        for connection in stream.connections
-        for span in connection.heard
-        if not span.silent
-    )
-    pushed = stream.pushed_end
-    if abs(arrived - pushed) <= COUNTED_SLACK_S:
+    if whole:
         return passed()
     label = " (sent under the wrong label)" if arrived > pushed else ""
     return broken(f"{what} is converted: {secs(pushed)} of it", secs(arrived) + label)

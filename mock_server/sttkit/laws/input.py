@@ -131,6 +131,9 @@ def _fails_cleanly(run: Run, stream: Stream, connection: Connection, record: Rec
         index = stream.connections.index(connection)
         if most_used(run, stream, index) >= budget_of(run):
             return passed()
+        raised = run.history.order(reaction.record)
+        if any(failure.order < one.order < raised for one in run.history.unassigned):
+            return unclear("it cannot be told whose attempts followed")
         kind = (reaction.record.data["error"] or {}).get("type")
         return broken(expected, f"{kind} raised without a retry", reaction.at)
     if reaction.what == "ended":

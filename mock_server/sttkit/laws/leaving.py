@@ -102,8 +102,10 @@ def _is_told(run: Run, stream: Stream) -> Judgement:
         return broken("a close frame", how, last.left.at)
     if last.left is None and last.first("close-sent") is None:
         return broken("a close frame", "none by the end of the run", history.end)
-    shut = last.first("eof")
+    shut, sent = last.first("eof"), last.first("close-sent")
     if shut is not None and last.first("close-received") is None:
+        if sent is not None and shut.at - sent.at < history.backlog:
+            return unclear("the server's close frame was still on its way on a narrow line")
         # RFC 6455, 5.5.1: a close frame is answered by a close frame.
         return broken("a close frame", "a shut socket in answer to the server's", shut.at)
     return passed()
@@ -180,8 +182,15 @@ def _is_an_end(run: Run, stream: Stream) -> Judgement:
     current = stream.current(order)
     if current is not None and current.failure is not None and current.failure.order < order:
         return unexercised("the line had failed before")
-    for error in stream.errors:
-        if history.order(error) > order and error.data["recoverable"]:
+    # An attempt under way by then may fail by the line's fault, and be told of as such.
+    excused = sum(
+        one.failure is not None and one.failure.order > order and one.ready is None
+        for one in stream.connections
+        if one.began <= at + history.attempt_lag
+    )
+    told = [e for e in stream.errors if history.order(e) > order and e.data["recoverable"]]
+    for number, error in enumerate(told):
+        if number >= excused:
             kind = (error.data["error"] or {}).get("type")
             return broken("an end, not an error to retry", f"a recoverable {kind}", error.at)
     again = stream.next_attempt(order)

@@ -315,6 +315,13 @@ def a_flush_that_the_line_does_not_outlive() -> Run:
     return pressed().talk(until=1.5).fault("reset").error().run()
 
 
+@cases.skips("AUDIO-2", "AUDIO-7")
+def a_flush_of_a_session_that_is_being_left_for_other_settings() -> Run:
+    tale = story().stream().opened().talk(until=1.0).sent("interim", "hello")
+    tale.talk(until=1.03, heard=False).call("flush").later(0.02).control("end")
+    return tale.talk(until=3.0, heard=False).run()
+
+
 @cases.skips("AUDIO-7")
 def a_flush_with_nothing_to_finish() -> Run:
     tale = story().stream().opened().talk(until=1.4).sent("final", "hello there")

@@ -121,6 +121,13 @@ def attempts_that_could_be_either_streams_use_the_budget_up_too() -> Run:
     return tale.run()
 
 
+@cases.doubts("INPUT-2")
+def attempts_that_could_be_either_streams_follow_a_violation() -> Run:
+    tale = story().stream().of("second").stream().of("main").opened().talk(until=0.6)
+    tale.fault("rfc=bad-utf8").left().error().later(0.3).attempt().fault("redirect").error()
+    return tale.later(0.3).raised().shut().run()
+
+
 @cases.fails("INPUT-2")
 def a_violation_raises_without_a_retry() -> Run:
     return violated().left().raised().shut().run()

@@ -172,6 +172,14 @@ def the_servers_close_frame_is_not_answered() -> Run:
     return tale.later(0.05).ended().shut().run()
 
 
+@cases.doubts("CLOSE-11")
+def the_servers_close_frame_is_on_its_way_on_a_narrow_line() -> Run:
+    tale = story().first().fault("bandwidth=4", "upgraded").second().call("end_input")
+    tale.control("end").server("injected", what="huge", text="", size=100_000)
+    tale.sent("session_ended", audio_s=3.38).closed(1000).later(7).server("eof")
+    return tale.later(0.05).raised().shut().run()
+
+
 # --- CLOSE-12 -------------------------------------------------------------------------------
 
 
@@ -271,6 +279,18 @@ def the_closed_session_ends_the_stream() -> Run:
 @cases.passes("CLOSE-14")
 def the_closed_session_raises() -> Run:
     return session_closed().error(False).ended("raised").shut().run()
+
+
+@cases.passes("CLOSE-14")
+def an_attempt_under_way_fails_by_the_line() -> Run:
+    tale = story().stream().action("close-http-session").attempt("unknown-host").error()
+    return tale.ended().shut().run()
+
+
+@cases.fails("CLOSE-14")
+def an_attempt_that_fails_by_the_line_is_retried() -> Run:
+    tale = story().stream().action("close-http-session").attempt("unknown-host").error()
+    return tale.later(0.3).error().raised().shut().run()
 
 
 @cases.fails("CLOSE-14")

@@ -239,6 +239,11 @@ def stereo_is_refused_with_a_clear_error() -> Run:
     return tale.call("push_frame", error=error).run()
 
 
+@cases.passes("AUDIO-5")
+def all_is_converted_before_the_line_fails() -> Run:
+    return spoken("input").call("end_input").later(6).raised().shut().run()
+
+
 @cases.fails("AUDIO-5")
 def another_rate_is_sent_as_it_is() -> Run:
     return spoken("input", arrives=3 * OVER).finished().run()
