@@ -89,13 +89,18 @@ def bounded(least: int, most: int) -> Callable[[str], int]:
 def writable(name: str, option: str) -> Path:
     """The file that an option names, opened once, before work whose result would be lost.
 
+    What was not there is not there afterwards either: there may be no result.
+
     Raises:
         UsageError: it cannot be written.
     """
     path = Path(name)
     try:
+        is_new = not path.exists()
         with path.open("a", encoding="utf-8"):
             pass
+        if is_new:
+            path.unlink()
     except OSError as error:
         raise UsageError(f"cannot write {name} ({error.strerror})", where=option) from None
     return path
