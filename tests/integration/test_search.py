@@ -14,9 +14,14 @@ from sttkit.audio.speech import from_items
 from sttkit.conformance.check import check
 from sttkit.conformance.options import CheckOptions
 from sttkit.conformance.result import as_json
+from sttkit.deck.files import save_cassette
+from sttkit.scripting.cases import parse_case
 from sttkit.scripting.yaml import parse_script
 from sttkit.strategies import SEARCHING, assert_holds, scripts
+from sttkit.targets import load_target
+from sttkit.worlds import simulated
 from tests.support.planted import forgetful
+from tests.support.tapped import recording
 
 PLUGIN = "tests/support/planted.py:forgetful"
 LARGE = """
@@ -90,6 +95,45 @@ def test_a_script_that_breaks_nothing_is_not_shrunk(tmp_path, capsys):
     assert cli.main(["shrink", sound, "custom_stt", "--law", "RETRY-1"]) <= 2
     assert "custom_stt does not break RETRY-1" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def cassette(tmp_path):
+    """A healthy session of the plugin with the bug, recorded."""
+    target = load_target(PLUGIN)
+    with recording(target.dialect) as recorded:
+        simulated.play(target, parse_case("none@idle").script())
+    path = tmp_path / "mine.jsonl"
+    save_cassette(recorded.cassette(), path)
+    return str(path)
+
+
+def test_a_case_on_a_recording_gets_smaller_and_what_is_printed_plays_it_again(cassette, capsys):
+    large = "duplicate@mid-utterance/close=1012@mid-utterance/reset@mid-utterance.2+pause=3"
+    assert cli.main(["shrink", large, PLUGIN, "--speech", cassette]) == 1
+    said = capsys.readouterr().out
+    assert "3 faults, 1 action, 7 words -> 2 faults, 0 actions, 7 words, in " in said
+    small = "close=1011@mid-utterance/reset@mid-utterance"
+    assert said.splitlines()[0] == small
+    again = part(said, "\nagain: ", "\n")
+    assert again == f"sttkit check {PLUGIN} --case {small} --seed 0 --speech {cassette}"
+    assert cli.main(shlex.split(again)[1:]) == 1
+    assert "RETRY-1 FAIL" in capsys.readouterr().out
+
+
+def test_a_recording_without_its_audio_keeps_its_words(cassette, capsys):
+    bare = cassette.replace("mine", "bare")
+    assert cli.main(["redact", cassette, bare, "--audio", "drop"]) == 0
+    capsys.readouterr()
+    large = "close=1012@mid-utterance/reset@mid-utterance.2"
+    assert cli.main(["shrink", large, PLUGIN, "--speech", bare]) == 1
+    assert "close=1011@mid-utterance/reset@mid-utterance\n" in capsys.readouterr().out
+
+
+def test_a_client_that_was_not_recorded_is_not_shrunk_on_a_recording(capsys):
+    arguments = ["shrink", "reset@idle", PLUGIN, "--speech", "examples/two_utterances.jsonl"]
+    assert cli.main(arguments) == 2
+    assert 'task is missing, it was "transcribe"' in capsys.readouterr().err
 
 
 def test_a_check_finds_and_shrinks_it_too():

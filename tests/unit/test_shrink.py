@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 
 from sttkit import Cue, Network, Point, Script, Step, faults, script, speech
 from sttkit.audio.speech import to_items
-from sttkit.conformance.shrink import shrink, simpler
-from sttkit.scripting.cases import case_of, parse_case
+from sttkit.conformance.shrink import Shrunk, shrink, simpler_cases, simpler_scripts
+from sttkit.scripting.cases import Case, case_of, parse_case
 from sttkit.scripting.model import ACTIONS
 from sttkit.scripting.yaml import is_line, line_of, parse_script
 from sttkit.strategies import scripts
@@ -31,18 +32,24 @@ LARGE = script(
 )
 
 
+def shrunk_script(
+    large: Script, breaks: Callable[[Script], bool], most_runs: int = 500
+) -> Shrunk[Script]:
+    return shrink(large, breaks, simpler_scripts, most_runs=most_runs)
+
+
 def has(said: Script, *ids: str) -> bool:
     return set(ids) <= {placed.fault.id for placed in said.faults}
 
 
 def test_what_does_not_matter_goes() -> None:
-    shrunk = shrink(LARGE, lambda said: has(said, "close"))
+    shrunk = shrunk_script(LARGE, lambda said: has(said, "close"))
     assert shrunk.complete
-    assert list(map(str, shrunk.script.faults)) == ["close=1011@mid-utterance"]
-    assert shrunk.script.client == ()
-    assert shrunk.script.network == Network()
-    assert shrunk.script.seed == shrunk.script.speech.seed == 0
-    assert len(list(shrunk.script.speech.words())) <= 1
+    assert list(map(str, shrunk.smallest.faults)) == ["close=1011@mid-utterance"]
+    assert shrunk.smallest.client == ()
+    assert shrunk.smallest.network == Network()
+    assert shrunk.smallest.seed == shrunk.smallest.speech.seed == 0
+    assert len(list(shrunk.smallest.speech.words())) <= 1
 
 
 def test_what_matters_together_stays_together() -> None:
@@ -50,10 +57,13 @@ def test_what_matters_together_stays_together() -> None:
         words = {word.text for word in said.speech.words()}
         return has(said, "duplicate", "reset") and said.does("pause") and "you" in words
 
-    shrunk = shrink(LARGE, breaks)
-    assert list(map(str, shrunk.script.faults)) == ["duplicate@mid-utterance", "reset@after-final"]
-    assert shrunk.script.client == (Step("pause"),)
-    assert to_items(shrunk.script.speech) == [{"say": "you"}]
+    shrunk = shrunk_script(LARGE, breaks)
+    assert list(map(str, shrunk.smallest.faults)) == [
+        "duplicate@mid-utterance",
+        "reset@after-final",
+    ]
+    assert shrunk.smallest.client == (Step("pause"),)
+    assert to_items(shrunk.smallest.speech) == [{"say": "you"}]
 
 
 def test_fewer_faults_are_worth_more_than_less_of_anything_else() -> None:
@@ -61,16 +71,16 @@ def test_fewer_faults_are_worth_more_than_less_of_anything_else() -> None:
     def breaks(said: Script) -> bool:
         return has(said, "latency") or (said.does("flush") and said.does("end"))
 
-    shrunk = shrink(LARGE, breaks)
-    assert shrunk.script.faults == ()
-    assert [step.do for step in shrunk.script.client] == ["flush", "end"]
+    shrunk = shrunk_script(LARGE, breaks)
+    assert shrunk.smallest.faults == ()
+    assert [step.do for step in shrunk.smallest.client] == ["flush", "end"]
 
 
 def test_the_result_and_the_number_of_runs_are_the_same_each_time() -> None:
     def breaks(said: Script) -> bool:
         return len(said.faults) >= 2 and said.seed == 99
 
-    assert shrink(LARGE, breaks) == shrink(LARGE, breaks)
+    assert shrunk_script(LARGE, breaks) == shrunk_script(LARGE, breaks)
 
 
 def test_no_script_is_played_twice() -> None:
@@ -80,22 +90,47 @@ def test_no_script_is_played_twice() -> None:
         played.append(said)
         return len(said.faults) >= 2
 
-    shrunk = shrink(LARGE, breaks)
+    shrunk = shrunk_script(LARGE, breaks)
     assert len(played) == len(set(played)) == shrunk.runs
     assert LARGE not in played
 
 
 def test_runs_can_be_used_up() -> None:
-    shrunk = shrink(LARGE, lambda said: has(said, "close"), most_runs=3)
+    shrunk = shrunk_script(LARGE, lambda said: has(said, "close"), most_runs=3)
     assert shrunk.runs == 3
     assert not shrunk.complete
-    assert has(shrunk.script, "close")
+    assert has(shrunk.smallest, "close")
 
 
 def test_a_recording_is_not_cut(tmp_path) -> None:
     recorded = replace(LARGE, speech=replace(LARGE.speech, recording=tmp_path / "hello.wav"))
-    shrunk = shrink(recorded, lambda said: has(said, "close"))
-    assert list(shrunk.script.speech.words()) == list(LARGE.speech.words())
+    shrunk = shrunk_script(recorded, lambda said: has(said, "close"))
+    assert list(shrunk.smallest.speech.words()) == list(LARGE.speech.words())
+
+
+@pytest.mark.parametrize(
+    ("large", "needed", "small"),
+    [
+        ("reset@idle/close=1012@mid-utterance.4:each+pause=180+flush", (), "none@idle"),
+        (
+            "reset@idle/close=1012@mid-utterance.4:each+flush",
+            ("close",),
+            "close=1011@mid-utterance",
+        ),
+        ("reset@idle+pause=180+flush", ("pause",), "none@idle+pause"),
+    ],
+)
+def test_a_case_gets_smaller_as_a_script_does_and_stays_a_case(
+    large: str, needed: tuple[str, ...], small: str
+) -> None:
+    def breaks(case: Case) -> bool:
+        assert parse_case(case.id) == case
+        ids = [one.fault.id for one in case.faults] + [one.split("=")[0] for one in case.actions]
+        return set(needed) <= set(ids)
+
+    shrunk = shrink(parse_case(large), breaks, simpler_cases)
+    assert shrunk.complete
+    assert shrunk.smallest.id == small
 
 
 @settings(
@@ -103,7 +138,7 @@ def test_a_recording_is_not_cut(tmp_path) -> None:
 )
 @given(scripts(max_steps=3, actions=tuple(ACTIONS)))
 def test_whatever_is_simpler_can_be_written_down_and_is_another_script(said) -> None:
-    for smaller in simpler(said):
+    for smaller in simpler_scripts(said):
         assert smaller != said
         assert parse_script(line_of(smaller)) == smaller
         assert "\n" not in line_of(smaller)

@@ -81,6 +81,22 @@ def play_in(world: World) -> Callable[..., Played]:
     return play
 
 
+def play_on(speech: str | None, world: World) -> Callable[[Target, Script], Played]:
+    """What plays a script to a target on the recording that ``speech`` names, if it does.
+
+    It raises `UsageError` of a client that is not the one that was recorded.
+    """
+    play = play_in(world)
+
+    def play_recorded(target: Target, script: Script) -> Played:
+        played = play(target, script, tape=tape_of(speech, target, script))
+        if played.playing is not None and (stranger := _stranger_than(played.playing, script)):
+            raise stranger
+        return played
+
+    return play_recorded
+
+
 def script_of(
     case_id: str, seed: int, dialect: str | None = None, speech: str | None = None
 ) -> Script:
@@ -222,7 +238,7 @@ def _stranger_than(playing: Playing, script: Script) -> UsageError | None:
 
 
 def _shrunk(job: ShrinkJob) -> Smallest:
-    from sttkit.conformance.shrink import MOST_RUNS, shrink
+    from sttkit.conformance.shrink import MOST_RUNS, shrink, simpler_scripts
     from sttkit.laws import judge, law
 
     play, asked = play_in(job.world), law(job.law)
@@ -245,7 +261,8 @@ def _shrunk(job: ShrinkJob) -> Smallest:
         return theirs == (job.blamed == "framework")
 
     most_runs = MOST_RUNS if job.world == "simulated" else LOOPBACK_RUNS
-    smallest = shrink(parse_script(job.script), still, most_runs=most_runs).script
+    script = parse_script(job.script)
+    smallest = shrink(script, still, simpler_scripts, most_runs=most_runs).smallest
     if smallest.faults and len(smallest.faults) <= MOST_FAULTS:
         case = Case(smallest.faults, tuple(str(step) for step in smallest.client))
         if still(case.script(seed=job.seed)):

@@ -7,7 +7,7 @@ drives, in a shell. It makes the event loop it needs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from sttkit.targets.model import Target
 
 if TYPE_CHECKING:
     from sttkit.targets.given import Given
+    from sttkit.worlds.played import Played
 
 _BROKEN = (Verdict.FAIL, Verdict.WARN)
 
@@ -81,9 +82,15 @@ def asserted_laws(ids: Iterable[str]) -> tuple[Law, ...]:
 
 
 def broken_by(
-    target: Target, script: Script, laws: Iterable[Law], world: World = DEFAULT_WORLD
+    target: Target,
+    script: Script,
+    laws: Iterable[Law],
+    world: World = DEFAULT_WORLD,
+    play: Callable[[Target, Script], Played] | None = None,
 ) -> Mapping[str, Judgement]:
     """The laws of these that ``target`` itself breaks in ``script``, by id, with the evidence.
+
+    ``play`` plays it in ``world`` where it is more than the script, a recording, say.
 
     Raises:
         UsageError: the script is for another dialect, or an event loop is running already.
@@ -101,7 +108,7 @@ def broken_by(
         )
     # Building it once imports the plugin, which is not to be mistaken for a blocked loop.
     survey_of(target)
-    run = play_in(world)(target, script).run
+    run = (play or play_in(world))(target, script).run
     broken = broken_in(run, laws)
     theirs = broken_by_framework(run) if broken else frozenset()
     return {law_id: judgement for law_id, judgement in broken.items() if law_id not in theirs}

@@ -1,4 +1,4 @@
-"""The smallest script that still breaks what a larger one breaks: delta debugging, no dice.
+"""The smallest script or case that still breaks what a larger one breaks: delta debugging, no dice.
 
 One candidate after another is tried, in the order in which people want a script to get smaller -
 fewer faults, then fewer actions, less speech, plainer parameters, an ideal network - and whenever
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from sttkit.audio.speech import PAUSE_S, from_items, to_items
-from sttkit.faults import Placed
+from sttkit.conformance.subject import HEALTHY
+from sttkit.faults import Placed, parse_placed
+from sttkit.scripting.cases import Case
 from sttkit.scripting.model import Cue, Network, Script, Step
 
 MOST_RUNS = 500
@@ -24,42 +26,47 @@ _Items = Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True)
-class Shrunk:
-    """What is left of a script.
+class Shrunk(Generic[_T]):
+    """What is left of a script, or of a case.
 
     Attributes:
-        script: the smallest that was found.
-        runs: how many scripts were played to find it.
+        smallest: that was found.
+        runs: how many were played to find it.
         complete: whether nothing more can be taken away; False if the runs were used up.
     """
 
-    script: Script
+    smallest: _T
     runs: int
     complete: bool
 
 
 def shrink(
-    script: Script, breaks: Callable[[Script], bool], *, most_runs: int = MOST_RUNS
-) -> Shrunk:
-    """Make ``script``, which ``breaks`` something, as small as it still does."""
-    tried = {script}
+    large: _T,
+    breaks: Callable[[_T], bool],
+    simpler: Callable[[_T], Iterator[_T]],
+    *,
+    most_runs: int = MOST_RUNS,
+) -> Shrunk[_T]:
+    """Make what ``breaks`` something as small as it still does, by steps to what is ``simpler``."""
+    smallest = large
+    tried = {large}
     runs = 0
     while True:
-        for smaller in simpler(script):
+        for smaller in simpler(smallest):
             if smaller in tried:
                 continue
             if runs >= most_runs:
-                return Shrunk(script, runs, complete=False)
+                return Shrunk(smallest, runs, complete=False)
             tried.add(smaller)
             runs += 1
             if breaks(smaller):
-                script = smaller
+                smallest = smaller
                 break
         else:
-            return Shrunk(script, runs, complete=True)
+            return Shrunk(smallest, runs, complete=True)
 
 
-def simpler(script: Script) -> Iterator[Script]:
+def simpler_scripts(script: Script) -> Iterator[Script]:
     """Scripts that are one step simpler, the largest steps first."""
     for faults in _parts(script.faults):
         yield replace(script, faults=faults)
@@ -78,6 +85,18 @@ def simpler(script: Script) -> Iterator[Script]:
         yield replace(script, network=Network())
     if script.seed or script.speech.seed:
         yield replace(script, seed=0, speech=replace(script.speech, seed=0))
+
+
+def simpler_cases(case: Case) -> Iterator[Case]:
+    """Cases that are one step simpler, the largest steps first: what is said in them stays."""
+    for faults in _parts(case.faults):
+        yield replace(case, faults=faults or (parse_placed(HEALTHY),))
+    for actions in _parts(case.actions):
+        yield replace(case, actions=actions)
+    for faults in _one_changed(case.faults, _plainer_fault):
+        yield replace(case, faults=faults)
+    for actions in _one_changed(case.actions, _plainer_action):
+        yield replace(case, actions=actions)
 
 
 def _parts(items: Sequence[_T]) -> Iterator[tuple[_T, ...]]:
@@ -135,6 +154,12 @@ def _plainer_step(step: Step) -> Iterator[Step]:
             yield replace(step, at=replace(cue, n=n))
     elif cue.audio_s is not None and cue.audio_s != round(cue.audio_s, 1):
         yield replace(step, at=Cue(audio_s=round(cue.audio_s, 1)))
+
+
+def _plainer_action(action: str) -> Iterator[str]:
+    name, has_parameter, _ = action.partition("=")
+    if has_parameter:
+        yield name
 
 
 def _lower(n: int) -> list[int]:
