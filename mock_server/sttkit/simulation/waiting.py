@@ -14,6 +14,7 @@ from sttkit.errors import SimulationError
 
 _OWN_FOLDER = str(PurePath(__file__).parent)
 _ASYNCIO_FOLDER = str(PurePath(asyncio.__file__).parent)
+_FRAMEWORK = "livekit.agents"
 _SHOWN = 3
 _DEPTH = 6
 
@@ -137,7 +138,15 @@ def _outside(frame: FrameType | None) -> Iterator[FrameType]:
 
 def _place(frame: FrameType) -> str:
     path = PurePath(frame.f_code.co_filename)
-    return f"{'/'.join(path.parts[-2:])}:{frame.f_lineno} {frame.f_code.co_name}"
+    parts = path.parts[-2:]
+    if _is_frameworks(path):  # "stt/stt.py" could be anybody's
+        parts = (_FRAMEWORK, path.name)
+    return f"{'/'.join(parts)}:{frame.f_lineno} {frame.f_code.co_name}"
+
+
+def _is_frameworks(path: PurePath) -> bool:
+    folders = getattr(sys.modules.get(_FRAMEWORK), "__path__", ())
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _function(frame: FrameType) -> str:

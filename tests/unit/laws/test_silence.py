@@ -72,6 +72,38 @@ def test_a_finding_says_where_the_tasks_of_the_plugin_wait():
     assert "Stream._run waits at plugin/stt.py:7 _run" in told
 
 
+@pytest.mark.parametrize(
+    ("tasks", "told"),
+    [
+        (
+            [
+                "Base._main waits at livekit.agents/stt.py:486 _main > plugin/stt.py:9 _run",
+                "Stream.recv waits at plugin/stt.py:7 recv > aiohttp/client_ws.py:427 receive",
+                "Stream.send waits at plugin/stt.py:5 send > livekit.agents/channel.py:106 recv",
+                "Zeal.poll waits at plugin/stt.py:3 poll (sleep)",
+            ],
+            "; Stream.recv waits at plugin/stt.py:7 recv > aiohttp/client_ws.py:427 receive; "
+            "Zeal.poll waits at plugin/stt.py:3 poll (sleep)",
+        ),
+        (
+            [
+                "App.read (sttkit-main-reader) waits at driver/consumer.py:111 read",
+                "Base._main waits at livekit.agents/stt.py:486 _main > plugin/stt.py:9 _run",
+                "Base.metrics waits at livekit.agents/channel.py:106 recv",
+            ],
+            "; Base._main waits at livekit.agents/stt.py:486 _main > plugin/stt.py:9 _run; "
+            "Base.metrics waits at livekit.agents/channel.py:106 recv",
+        ),
+        (["Stream.recv waits at " + "x" * 200], "; Stream.recv waits at " + "x" * 138 + "…"),
+    ],
+    ids=["the plugin's own first", "the base class that calls it next", "a long one is cut"],
+)
+def test_a_finding_says_of_the_tasks_those_that_tell_most(tasks: list[str], told: str) -> None:
+    tale = half_open().talk(until=62.0).client("waiting", why="nothing came", tasks=tasks)
+    run = tale.call("end_input").shut().run(**WATCHED)
+    assert judged("LIVE-2", run).observed.endswith(told)
+
+
 # --- LIVE-6 ---------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -105,6 +106,32 @@ def test_a_task_that_waits_for_a_task_says_for_which() -> None:
         run(main)
     assert "(task the slow one)" in str(raised.value)
     assert "on_an_event (the slow one) waits at" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/site-packages/livekit/agents/utils/aio/channel.py", "livekit.agents/channel.py:1 wait"),
+        ("/site-packages/livekit/plugins/acme/stt.py", "acme/stt.py:1 wait"),
+        ("/home/me/livekit/agents/acme/stt.py", "acme/stt.py:1 wait"),
+        ("stt.py", "stt.py:1 wait"),
+    ],
+)
+def test_a_place_in_the_framework_says_so(
+    path: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    framework = ModuleType("livekit.agents")
+    framework.__path__ = ["/site-packages/livekit/agents"]
+    monkeypatch.setitem(sys.modules, "livekit.agents", framework)
+    names: dict[str, Any] = {}
+    exec(compile("async def wait(what): await what", path, "exec"), names)
+
+    async def main(loop: SimulatedLoop) -> None:
+        await names["wait"](loop.create_future())
+
+    with pytest.raises(Deadlock) as raised:
+        run(main)
+    assert f" {place}" in str(raised.value)
 
 
 def test_sleeping_for_ever_is_a_deadlock_too() -> None:
