@@ -6,11 +6,11 @@ from run to run. Nor are signs of life, nonces, and values that differ from run 
 
 from __future__ import annotations
 
-import difflib
 import json
 
 from msgspec import UnsetType
 
+from sttkit.cassette.changes import diff_lines
 from sttkit.cassette.matching import Rules
 from sttkit.cassette.meter import Meter
 from sttkit.cassette.model import (
@@ -41,9 +41,9 @@ _COMPARED_HEADERS = frozenset({"content-type", "retry-after", "location", "www-a
 
 
 def differences(one: Cassette, other: Cassette, rules: Rules | None = None) -> list[str]:
-    """How ``other`` differs from ``one``, as lines of a unified diff; empty if it does not."""
+    """How ``other`` differs from ``one``, as lines of a diff; empty if it does not."""
     before, after = meaning_of(one, rules), meaning_of(other, rules, like=one)
-    return list(difflib.unified_diff(before, after, one.name, other.name, lineterm="", n=2))
+    return diff_lines(before, after, one.name, other.name, rules or Rules())
 
 
 def meaning_of(

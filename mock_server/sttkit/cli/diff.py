@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(shown(line))
         return int(bool(lines))
     console = make_console()
-    styles = {"+": "green", "-": "red", "@": "dim"}
+    styles = {"+": "green", "-": "red", "@": "dim", "~": "yellow"}
     for line in lines:
         console.print(Text(shown(line), style=styles.get(line[:1], "")), soft_wrap=True)
     return int(bool(lines))
