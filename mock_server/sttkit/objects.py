@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -63,10 +64,18 @@ def load_object(
             candidates = [
                 known
                 for known, value in vars(module).items()
-                if not known.startswith("_") and fits(value)
+                if not known.startswith("_") and fits(value) and _is_at_home(value, module)
             ]
             raise unknown_name(f"{what} in {place}", name, candidates, where=where) from None
     return found
+
+
+def _is_at_home(value: object, module: ModuleType) -> bool:
+    """Whether a function or class is the module's or package's own; other things do not tell."""
+    if not (inspect.isroutine(value) or inspect.isclass(value)):
+        return True
+    home = getattr(value, "__module__", None) or ""
+    return home == module.__name__ or home.startswith(f"{module.__name__}.")
 
 
 def _import(name: str, where: str) -> ModuleType:

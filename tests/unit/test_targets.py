@@ -151,6 +151,30 @@ def test_what_cannot_be_found_is_wrong_usage(spec, problem):
     assert caught.value.exit_status == 2
 
 
+def test_only_what_a_file_defines_is_suggested_for_a_factory(file):
+    path = file(
+        "from urllib.parse import urlencode\nfrom collections import OrderedDict\n"
+        "from functools import partial\nfrom sttkit.targets.model import Target\n"
+        "def build(c): ...\nclass Build: ...\nother = partial(build)\n"
+        "TARGET = Target('mine', 'custom_stt', build)\n"
+    )
+    with pytest.raises(UsageError) as caught:
+        load_target(f"{path}:bild")
+    assert "expected one of: build, Build, other, TARGET; did you mean 'build'?" in str(
+        caught.value
+    )
+
+
+def test_a_package_suggests_what_its_modules_define(tmp_path, monkeypatch):
+    package = tmp_path / "package_of_a_user"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .deep import build\nfrom json import dumps\n")
+    (package / "deep.py").write_text("def build(c): ...\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"expected one of: build; did you mean 'build'\?"):
+        load_target("package_of_a_user:bild")
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
