@@ -86,6 +86,7 @@ def test_in_a_pipe_there_is_no_colour_and_no_progress(checked):
     assert checked[0].stderr == ""
     assert "\x1b" not in checked[0].stdout
     assert "side by side" in checked[0].stdout
+    assert " \n" not in checked[0].stdout
 
 
 def test_what_an_advisory_target_breaks_is_told_and_does_not_count(checked):
@@ -200,6 +201,7 @@ def test_run_prints_both_sides_and_the_broken_laws():
     assert "iteration raises" in done.stdout
     assert "RETRY-4 FAIL" in done.stdout
     assert "\x1b" not in done.stdout
+    assert " \n" not in done.stdout
 
 
 def test_what_a_plugin_left_running_is_told_by_its_law_and_not_once_more_in_tracebacks(tmp_path):

@@ -98,6 +98,18 @@ def test_what_does_not_exist_is_one_sentence_and_status_2(arguments, told, capsy
     assert told in captured.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["laws"], ["laws", "LIVE-1"], ["faults"], ["faults", "reset"], ["targets"], ["dialects"]],
+    ids=" ".join,
+)
+def test_what_is_piped_has_no_blanks_at_the_ends_of_lines(arguments, capsys):
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.split("\n")
+    assert len(lines) > 3
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
 def _command_that_raises(error):
     class Command:
         @staticmethod

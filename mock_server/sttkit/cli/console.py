@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ PLAIN_WIDTH = 100
 """Columns where there is no terminal to ask."""
 
 
+_ENDS = re.compile(r" +$", re.MULTILINE)
+
+
 class Commands(Protocol):
     """What `argparse.ArgumentParser.add_subparsers` returns."""
 
@@ -25,12 +29,23 @@ class Commands(Protocol):
 
 
 def make_console(file: IO[str] | None = None) -> Console:
-    """A console on standard output (or ``file``): colour and the true width on a terminal only."""
+    """A console on standard output (or ``file``): colour and the true width on a terminal only.
+
+    Elsewhere lines end where their text does: tables are not filled up with blanks to the width.
+    """
     from rich.console import Console
 
     class _Console(Console):
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # rich would exit on its own
+
+        def print(self, *objects: Any, **how: Any) -> None:
+            if self.is_terminal:
+                super().print(*objects, **how)
+                return
+            with self.capture() as printed:
+                super().print(*objects, **how)
+            self.file.write(_ENDS.sub("", printed.get()))
 
     out = file or sys.stdout
     return _Console(file=out, width=width_of(out), highlight=False, soft_wrap=False)
