@@ -269,13 +269,13 @@ class Serving:
         self.process.communicate()
 
     def find(self, pattern):
-        """What ``pattern`` matches in what it says in the beginning."""
+        """What ``pattern`` matches in what it says on standard error, waited for."""
         assert self.process.stderr is not None
         while not (found := re.search(pattern, self.said)):
             line = self.process.stderr.readline()
             assert line, self.said
             self.said += line
-        return found.group(1)
+        return found[found.re.groups]
 
     def stop(self):
         """Ctrl-C; returns what it printed."""
@@ -315,6 +315,15 @@ def test_serve_understands_audio_that_it_has_never_heard():
     pcm = bytes(render(speech("other words entirely now", "and still more"), 16000))
     with Serving("--dialect", "deepgram") as serving:
         assert len(deepgram_finals(serving.url, bytes(b ^ 1 for b in pcm))) > 0
+        assert serving.find("-- #0 sends audio that is not the script's: its seconds are counted")
+        serving.stop()
+
+
+@posix
+def test_serve_says_why_silence_has_no_transcript():
+    with Serving("--dialect", "deepgram") as serving:
+        assert deepgram_finals(serving.url, bytes(96_000)) == []
+        assert serving.find("-- #0 sends digital silence: there is no word in it")
         serving.stop()
 
 

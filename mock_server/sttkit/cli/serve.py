@@ -19,6 +19,7 @@ from sttkit.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from sttkit.cassette.tape import Tape
+    from sttkit.cli.hearing import AudioHints
     from sttkit.conformance.timeline import Teller
     from sttkit.dialects.model import Dialect
     from sttkit.engine.seats import Seats
@@ -161,6 +162,7 @@ async def _serve(
     context: ssl.SSLContext | None,
     folder: Path,
 ) -> None:
+    from sttkit.cli.hearing import AudioHints
     from sttkit.server.fake import FakeServer
     from sttkit.trace import Trace
 
@@ -179,7 +181,10 @@ async def _serve(
     stopped = stopped_by_signals()
     try:
         _say(_hints(dialect, listener.place, folder if context else None))
-        journal = Journal(as_json=arguments.json, on_broken_pipe=stopped.set)
+        # What an engine or a recording says has other reasons.
+        is_script = engine is None and served.tape is None
+        hints = AudioHints(served.script.speech) if is_script else None
+        journal = Journal(as_json=arguments.json, on_broken_pipe=stopped.set, hints=hints)
         journal.follow(trace)
         serving = _start_over_when_idle(listener, journal, stopped, served.on_round)
         await (serving if engine is None else _with_engine(engine, serving))
@@ -219,10 +224,18 @@ class Journal:
     Args:
         as_json: JSON lines instead of a timeline.
         on_broken_pipe: called when nobody reads standard output any more.
+        hints: to people on what is heard.
     """
 
-    def __init__(self, *, as_json: bool, on_broken_pipe: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        as_json: bool,
+        on_broken_pipe: Callable[[], None],
+        hints: AudioHints | None = None,
+    ) -> None:
         self._as_json = as_json
+        self._hints = hints
         self._on_broken_pipe = on_broken_pipe
         self._teller: Teller | None = None
         self.pipe_is_broken = False
@@ -242,6 +255,8 @@ class Journal:
                 self._print(teller.head())
             self.is_blank = False
             self._print([line_of(record)] if self._as_json else teller.feed(record))
+            for hint in self._hints.feed(record) if self._hints is not None else ():
+                _say(f"-- {hint}")
             trace.records.clear()  # a server may run for weeks
 
         trace.listen(show)
