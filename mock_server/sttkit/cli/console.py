@@ -111,7 +111,7 @@ def writable(name: str, option: str) -> Path:
     """
     path = Path(name)
     try:
-        is_new = not path.exists()
+        is_new = not (path.exists() or path.is_symlink())
         with path.open("a", encoding="utf-8"):
             pass
         if is_new:
