@@ -9,13 +9,16 @@ from sttkit.driver.census import is_kits
 from sttkit.simulation.waiting import waiting_tasks
 from sttkit.trace import Trace
 
+FRAMEWORK = "livekit.agents"
+"""Whose files are told by this name: ``stt/stt.py`` could be anybody's."""
 READER = "-reader"
 """How the name of a task ends that waits for a stream's next event."""
 
 
 def note_waiting(trace: Trace, stream: str, why: str) -> None:
     """Write down where each task of the plugin waits, and each consumer: ``waiting``."""
-    tasks = waiting_tasks(asyncio.get_running_loop(), only=_is_of_interest)
+    loop = asyncio.get_running_loop()
+    tasks = waiting_tasks(loop, only=_is_of_interest, packages=(FRAMEWORK,))
     trace.note("client", "waiting", None, stream, why=why, tasks=list(tasks))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import PurePath
 from types import FrameType
 from typing import Any
@@ -14,7 +14,6 @@ from sttkit.errors import SimulationError
 
 _OWN_FOLDER = str(PurePath(__file__).parent)
 _ASYNCIO_FOLDER = str(PurePath(asyncio.__file__).parent)
-_FRAMEWORK = "livekit.agents"
 _SHOWN = 3
 _DEPTH = 6
 
@@ -35,12 +34,16 @@ def waiting_tasks(
     loop: asyncio.AbstractEventLoop,
     *,
     only: Callable[[asyncio.Task[Any]], bool] = lambda task: True,
+    packages: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Each unfinished task of ``loop``, or ``only`` some, and the lines it waits at, sorted."""
-    return tuple(sorted(_said(task) for task in asyncio.all_tasks(loop) if only(task)))
+    """Each unfinished task of ``loop``, or ``only`` some, and the lines it waits at, sorted.
+
+    A file is told with its folder, and one of ``packages`` with the package's name instead.
+    """
+    return tuple(sorted(_said(task, packages) for task in asyncio.all_tasks(loop) if only(task)))
 
 
-def place_of(task: asyncio.Task[Any]) -> str:
+def place_of(task: asyncio.Task[Any], packages: Collection[str] = ()) -> str:
     """Where a task waits: ``file:line function``, outermost first, without asyncio's own frames.
 
     What of asyncio the innermost line waits in is added in brackets, such as ``(Queue.get)``.
@@ -55,7 +58,7 @@ def place_of(task: asyncio.Task[Any]) -> str:
         elif frame.f_code.co_filename.startswith(_ASYNCIO_FOLDER):
             inside = inside or _function(frame)
         else:
-            places.append(_place(frame))
+            places.append(_place(frame, packages))
             inside = ""
     shown = " > ".join(places[-_SHOWN:]) or "asyncio"
     return f"{shown} ({inside})" if inside else shown
@@ -85,13 +88,13 @@ def spinning(handles: list[asyncio.Handle]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _said(task: asyncio.Task[Any]) -> str:
+def _said(task: asyncio.Task[Any], packages: Collection[str] = ()) -> str:
     coroutine: Any = task.get_coro()
     name = getattr(coroutine, "__qualname__", type(coroutine).__name__)
     given = task.get_name()
     # Default names are numbers, which say nothing.
     label = name if given.startswith("Task-") else f"{name} ({given})"
-    return f"{label} waits at {place_of(task)}"
+    return f"{label} waits at {place_of(task, packages)}"
 
 
 def _chain(awaited: Any) -> Iterator[Any]:
@@ -136,17 +139,14 @@ def _outside(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _place(frame: FrameType) -> str:
+def _place(frame: FrameType, packages: Collection[str] = ()) -> str:
     path = PurePath(frame.f_code.co_filename)
-    parts = path.parts[-2:]
-    if _is_frameworks(path):  # "stt/stt.py" could be anybody's
-        parts = (_FRAMEWORK, path.name)
-    return f"{'/'.join(parts)}:{frame.f_lineno} {frame.f_code.co_name}"
-
-
-def _is_frameworks(path: PurePath) -> bool:
-    folders = getattr(sys.modules.get(_FRAMEWORK), "__path__", ())
-    return any(path.is_relative_to(folder) for folder in folders)
+    folder = "/".join(path.parts[-2:-1])
+    for name in packages:
+        folders = getattr(sys.modules.get(name), "__path__", ())
+        if any(path.is_relative_to(one) for one in folders):
+            folder = name
+    return f"{PurePath(folder, path.name)}:{frame.f_lineno} {frame.f_code.co_name}"
 
 
 def _function(frame: FrameType) -> str:

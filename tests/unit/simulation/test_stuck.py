@@ -21,6 +21,7 @@ import pytest
 from sttkit.errors import SimulationError
 from sttkit.simulation import Deadlock, Livelock, LoopBlocked, SimulatedLoop, simulated_loop
 from sttkit.simulation import watchdog as watchdog_module
+from sttkit.simulation.waiting import waiting_tasks
 from tests.unit.simulation.both_worlds import run
 
 
@@ -111,27 +112,30 @@ def test_a_task_that_waits_for_a_task_says_for_which() -> None:
 @pytest.mark.parametrize(
     ("path", "place"),
     [
-        ("/site-packages/livekit/agents/utils/aio/channel.py", "livekit.agents/channel.py:1 wait"),
-        ("/site-packages/livekit/plugins/acme/stt.py", "acme/stt.py:1 wait"),
-        ("/home/me/livekit/agents/acme/stt.py", "acme/stt.py:1 wait"),
+        ("/site-packages/acme/base/utils/aio/channel.py", "acme.base/channel.py:1 wait"),
+        ("/site-packages/acme/plugins/voice/stt.py", "voice/stt.py:1 wait"),
+        ("/home/me/acme/base/voice/stt.py", "voice/stt.py:1 wait"),
         ("stt.py", "stt.py:1 wait"),
     ],
 )
-def test_a_place_in_the_framework_says_so(
+def test_a_place_in_a_named_package_says_so(
     path: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    framework = ModuleType("livekit.agents")
-    framework.__path__ = ["/site-packages/livekit/agents"]
-    monkeypatch.setitem(sys.modules, "livekit.agents", framework)
+    package = ModuleType("acme.base")
+    package.__path__ = ["/site-packages/acme/base"]
+    monkeypatch.setitem(sys.modules, "acme.base", package)
     names: dict[str, Any] = {}
     exec(compile("async def wait(what): await what", path, "exec"), names)
 
-    async def main(loop: SimulatedLoop) -> None:
-        await names["wait"](loop.create_future())
+    async def main(loop: SimulatedLoop) -> tuple[str, ...]:
+        task = loop.create_task(names["wait"](loop.create_future()))
+        await asyncio.sleep(0)
+        said = waiting_tasks(loop, only=lambda one: one is task, packages=["acme.base"])
+        task.cancel()
+        return said
 
-    with pytest.raises(Deadlock) as raised:
-        run(main)
-    assert f" {place}" in str(raised.value)
+    [said] = run(main)
+    assert said.endswith(f" waits at {place}")
 
 
 def test_sleeping_for_ever_is_a_deadlock_too() -> None:
