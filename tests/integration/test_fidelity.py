@@ -98,3 +98,11 @@ def test_an_outcome_tells_worlds_apart_that_do_not_agree():
     assert outcome.ended == "raised APIConnectionError"
     assert outcome.events == ()
     assert perform(Job("custom_stt", "refused@connecting", "simulated")).value != outcome
+
+
+@pytest.mark.parametrize("frame_s", [0.01, 0.02, 0.05, 0.1])
+def test_what_is_pushed_does_not_meet_what_is_answered(frame_s: float) -> None:
+    # A frame and an answer in one instant is what only a simulation would have.
+    for journeys in range(1, 5):
+        apart = journeys * simulated.LATENCY_S % frame_s
+        assert min(apart, frame_s - apart) > 0.001

@@ -103,9 +103,9 @@ def test_a_test_that_fails_is_not_told_of_missing_faults_too(project):
 
         @pytest.mark.stt_script("reset@idle")
         def test_skips(stt_server):
-            pytest.skip()
+            pytest.skip("a test that skips itself")
 
-        @pytest.mark.xfail(strict=True)
+        @pytest.mark.xfail(strict=True, reason="a test that is to fail")
         @pytest.mark.stt_script("reset@idle")
         def test_expected(stt_server):
             assert False

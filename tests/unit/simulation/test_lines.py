@@ -51,6 +51,35 @@ async def connected(
     return client, server, connection
 
 
+def test_what_arrives_is_read_before_the_timers_of_the_same_instant() -> None:
+    async def main(loop: SimulatedLoop) -> Any:
+        client, server, connection = await connected(loop)
+        connection.down.model = LineModel(latency=0.125)
+        began = loop.time()
+        loop.call_at(began + 0.125, client.note, "timer set before")
+        server.transport.write(b"123")
+        loop.call_at(began + 0.125, client.note, "timer set after")
+        await asyncio.sleep(0.2)
+        return [what for _, what, *_ in client.log]
+
+    assert run(main) == ["data", "timer set before", "timer set after"]
+
+
+def test_what_a_stalled_line_holds_back_does_not_land_when_it_was_due() -> None:
+    async def main(loop: SimulatedLoop) -> Any:
+        client, server, connection = await connected(loop)
+        connection.down.model = LineModel(latency=0.1)
+        server.transport.write(b"123")
+        await asyncio.sleep(0.05)
+        connection.change(stalled=True)
+        await asyncio.sleep(0.3)
+        connection.change(stalled=False)
+        await asyncio.sleep(0.1)
+        return client.log
+
+    assert run(main) == [(0.35, "data", 3)]
+
+
 def test_bytes_take_the_latency_of_their_direction() -> None:
     async def main(loop: SimulatedLoop) -> Any:
         client, server, connection = await connected(loop)

@@ -30,6 +30,16 @@ def test_time_jumps_to_the_next_timer() -> None:
     assert time.perf_counter() - real < 2
 
 
+def test_a_loop_says_whether_it_debugs() -> None:
+    loop = simulated_loop()
+    said = []
+    for debugs in (True, False):
+        loop.set_debug(debugs)
+        said.append(loop.get_debug())
+    loop.close()
+    assert said == [True, False]
+
+
 def test_timers_that_are_due_at_once_run_in_the_order_they_were_set() -> None:
     async def main(loop: SimulatedLoop) -> Any:
         order: list[int] = []
