@@ -11,7 +11,8 @@ audio arrives, as with real providers. Times are seconds of the audio that this 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sttkit.audio.locate import Span
@@ -35,6 +36,8 @@ IDLE_AFTER_S = 0.2
 _BEGINNING = (0, 0)
 _TINY_S = 1e-9
 """Far less than a sample, far more than the error of sums of seconds."""
+_EARLY_S = 1e-6
+"""So much earlier than need be is looked whether there is anything to say."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +103,28 @@ class Recogniser:
         self._active: _Active | None = None
         self._pause_point: tuple[str, float] | None = None
         self._idle: bool | None = False
+        self._run: str | None = None
+        """The track that is heard without a gap, from and up to where, and where it began here."""
+        self._run_from = self._run_to = self._run_shift = 0.0
+        self._quiet_until = 0.0
+        """Before that place in it nothing is to be said, and nothing need be looked at."""
         self.heard_s = 0.0
         """Seconds of audio this session received, of any kind."""
 
-    def hear(self, span: Span) -> list[Said | Reached]:
+    def hear(self, span: Span) -> Sequence[Said | Reached]:
         """What is said on hearing ``span``."""
-        said: list[Said | Reached] = []
         track, start, end, _, _ = span
-        speech = self._tracks.get(track) if track is not None else None
-        if track is not None and speech is not None:
-            self._hear_track(track, speech, span, said)
+        goes_on = track == self._run and start == self._run_to
+        if goes_on and end < self._quiet_until:
+            self._run_to = end
+            self.heard_s += end - start
+            return ()
+        said: list[Said | Reached] = []
+        if not goes_on:
+            self._catch_up(said)
+            self._run, self._run_from, self._run_shift = track, start, self.heard_s - start
+        self._run_to = end
+        self._catch_up(said)
         self.heard_s += end - start
         if self._idle is False and self._active is None and self.heard_s >= IDLE_AFTER_S - _TINY_S:
             self._idle = True
@@ -118,6 +133,7 @@ class Recogniser:
 
     def flush(self) -> list[Said]:
         """What is said when the client asks for pending finals."""
+        self._interrupt()
         active = self._active
         if active is not None and active.over:
             following, _ = self._next.get(active.track, _BEGINNING)
@@ -133,6 +149,7 @@ class Recogniser:
 
         What is heard from here on is another utterance.
         """
+        self._interrupt()
         active = self._active
         if active is None:
             return []
@@ -141,6 +158,7 @@ class Recogniser:
 
     def end(self) -> list[Said]:
         """What is still said when the audio is over, the session's own end excepted."""
+        self._interrupt()
         return self._end_utterance(from_flush=False) if self._active is not None else []
 
     def session_end(self) -> Said:
@@ -149,11 +167,57 @@ class Recogniser:
 
     # --- hearing --------------------------------------------------------------------------
 
+    def _catch_up(self, said: list[Said | Reached]) -> None:
+        """Look at what was heard in one go and not looked at yet."""
+        track, start, end = self._run, self._run_from, self._run_to
+        speech = self._tracks.get(track) if track is not None else None
+        if track is None or speech is None or start == end:
+            return
+        self._hear_track(track, speech, start, end, self._run_shift, said)
+        self._run_from = end
+        self._quiet_until = self._next_event(track, speech, end)
+
+    def _interrupt(self) -> None:
+        """The client asks for something: look at all that was heard, and closely at what follows."""
+        self._catch_up([])
+        self._quiet_until = 0.0
+
+    def _next_event(self, track: str, speech: Speech, end: float) -> float:
+        """Up to where there is nothing to be said, if the track goes on from ``end``; or earlier.
+
+        Most audio is a small piece of a word or of a pause.
+        """
+        index, first = self._next.get(track, _BEGINNING)
+        active, pause = self._active, self._pause_point
+        elsewhere = active is not None and (active.index != index or active.track != track)
+        if self._idle is False or elsewhere or (pause is not None and pause[0] != track):
+            return 0.0
+        quiet = math.inf if pause is None else pause[1]
+        if index < len(speech.utterances):
+            words = speech.utterances[index].words
+            quiet = min(quiet, _endpoint(speech, index))
+            if end < words[-1].end:
+                quiet = min(quiet, words[-1].end)
+            for number in range(first, len(words)):
+                word = words[number]
+                if word.start >= quiet:
+                    break
+                key = (track, index, number)
+                if key in self._heard:
+                    return 0.0
+                if key not in self._transcribed:
+                    quiet = min(quiet, max(word.start, end) + (word.end - word.start) / 2)
+        return quiet - _EARLY_S
+
     def _hear_track(
-        self, track: str, speech: Speech, span: Span, said: list[Said | Reached]
+        self,
+        track: str,
+        speech: Speech,
+        start: float,
+        end: float,
+        shift: float,
+        said: list[Said | Reached],
     ) -> None:
-        _, start, end, _, _ = span
-        shift = self.heard_s - start
         index, first = self._next.get(track, _BEGINNING)
         utterances = speech.utterances
         while index < len(utterances):
@@ -168,7 +232,8 @@ class Recogniser:
                 if word.start >= end:
                     break
                 if word.end > start:
-                    self._hear_word(track, index, utterance, number, word, span, shift, said)
+                    heard = (max(word.start, start), min(word.end, end))
+                    self._hear_word(track, index, utterance, number, word, heard, shift, said)
             active = self._active
             if active is not None and (active.index != index or active.track != track):
                 active = None
@@ -193,14 +258,14 @@ class Recogniser:
         utterance: Utterance,
         number: int,
         word: Word,
-        span: Span,
+        heard: tuple[float, float],
         shift: float,
         said: list[Said | Reached],
     ) -> None:
         key = (track, index, number)
         if key in self._transcribed:
             return
-        begin, end = max(word.start, span.start), min(word.end, span.end)
+        begin, end = heard
         half = (word.end - word.start) / 2 - _TINY_S
         parts = self._heard.get(key)
         before = 0.0 if parts is None else _length(parts)

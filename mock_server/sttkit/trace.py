@@ -111,6 +111,7 @@ class Trace:
         self._secrets = tuple(secret for secret in secrets if secret)
         self.records: MutableSequence[Record] = [] if limit is None else deque(maxlen=limit)
         self._listeners: list[tuple[Callable[[Record], None], Collection[str] | None]] = []
+        self._told: dict[str, list[Callable[[Record], None]]] = {}  # of each kind so far
 
     def now(self) -> float:
         """Seconds since the trace began."""
@@ -134,9 +135,13 @@ class Trace:
         """The same for facts that are a mapping already, which then belongs to the trace."""
         record = Record(self._clock() - self._origin, side, kind, conn, stream, data)
         self.records.append(record)
-        for listener, kinds in self._listeners:
-            if kinds is None or kind in kinds:
-                listener(record)
+        told = self._told.get(kind)
+        if told is None:
+            told = self._told[kind] = [
+                listener for listener, kinds in self._listeners if kinds is None or kind in kinds
+            ]
+        for listener in told:
+            listener(record)
 
     def listen(
         self, listener: Callable[[Record], None], kinds: Collection[str] | None = None
@@ -148,9 +153,11 @@ class Trace:
             kinds: of the records it is told of; None for all. Nearly all are of audio.
         """
         self._listeners = [*self._listeners, (listener, kinds)]
+        self._told = {}
 
         def stop() -> None:
             self._listeners = [entry for entry in self._listeners if entry[0] is not listener]
+            self._told = {}
 
         return stop
 

@@ -64,7 +64,8 @@ class Locator:
         self._pending = b""
         self._pending_missed = False
         self._track: str | None = None
-        self._at = 0  # byte position in the current track
+        self._audio = b""  # of the current track
+        self._at = 0  # byte position in it
         self._counted_at = resume_at
         self._unfound = 0
         self._in_silence = False
@@ -73,11 +74,13 @@ class Locator:
 
     def feed(self, pcm: bytes) -> list[Span]:
         """The spans that ``pcm`` consists of, in order; a few samples may be held back."""
+        size = len(pcm)
         if self.marked is False:
-            return [self._count(len(pcm))] if pcm else []
-        undisturbed = self._track is not None and not self._pending and not len(pcm) % 2
-        if undisturbed and self._continues(pcm):
-            return [self._advance(len(pcm))] if pcm else []
+            return [self._count(size)] if size else []
+        # Nearly all audio goes on where the last ended.
+        undisturbed = self._track is not None and not self._pending and not size % 2
+        if undisturbed and self._audio.startswith(pcm, self._at):
+            return [self._advance(size)] if size else []
         return self._search(self._pending + pcm, last=False)
 
     def finish(self) -> list[Span]:
@@ -87,10 +90,6 @@ class Locator:
             spans.append(self._count(self._unfound))
             self._unfound = 0
         return spans
-
-    def _continues(self, pcm: bytes) -> bool:
-        assert self._track is not None
-        return self._tracks[self._track].startswith(pcm, self._at)
 
     def _search(self, pcm: bytes, *, last: bool) -> list[Span]:
         spans: list[Span] = []
@@ -160,6 +159,7 @@ class Locator:
             spans.append(self._foreign(self._unfound))
             self._unfound = 0
         self._track, self._at = found
+        self._audio = self._tracks[found[0]]
         self.marked = True
 
     def _pass_by(self, count: int, spans: list[Span]) -> None:
@@ -172,8 +172,7 @@ class Locator:
 
     def _common(self, pcm: bytes, at: int) -> int:
         """How many bytes of ``pcm[at:]`` the track continues with (whole samples)."""
-        assert self._track is not None
-        track = memoryview(self._tracks[self._track])[self._at :]
+        track = memoryview(self._audio)[self._at :]
         rest = memoryview(pcm)[at:]
         low, high = 0, min(len(rest), len(track)) // 2
         while low < high:
@@ -185,11 +184,11 @@ class Locator:
         return 2 * low
 
     def _advance(self, count: int) -> Span:
-        start = self._at / self._bytes_per_s
-        self._at += count
-        self._counted_at = self._at / self._bytes_per_s
+        at, per_s = self._at, self._bytes_per_s
+        self._at = end = at + count
+        self._counted_at = until = end / per_s
         self._in_silence = False
-        return Span(self._track, start, self._counted_at)
+        return Span(self._track, at / per_s, until)
 
     def _count(self, count: int) -> Span:
         start = self._counted_at

@@ -121,7 +121,7 @@ class Ears:
     first: str | None = None
     settings: str = ""
     form: Form = _JSON
-    refuses: Callable[[ClientEvent, View], Unintelligible | None] = lambda event, view: None
+    refuses: Callable[[ClientEvent, View], Unintelligible | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def from_tables(
         volatile=volatile,
         carrier=carrier,
         open=lambda request: _open(door, request, rate, default_rate),
-        read=lambda message, view: _read(ears, message, view),
+        read=_reader(ears),
         pcm=lambda size, view: _is_pcm(ears, size, view),
         write=lambda event, view: _write(written.get(type(event), ()), form, event, view),
         explain=lambda message: _explain(
@@ -261,26 +261,40 @@ def _key(where: str, request: Request) -> str | None:
     return request.first(where[1:]) if where[0] == "?" else request.headers.get(where.lower())
 
 
-def _read(ears: Ears, message: Message, view: View) -> ClientEvent:
-    event = _meaning(ears, message, view)
-    if isinstance(event, Audio):
-        if len(event.pcm) % 2:
-            return Unintelligible("an odd number of bytes of 16-bit audio")
-    elif isinstance(event, Unintelligible):
-        return event
-    if ears.first is not None and not view.config and not isinstance(event, Config):
-        return Unintelligible(f"{type(event).__name__} before the configuration")
-    return ears.refuses(event, view) or event
+def _reader(ears: Ears) -> Callable[[Message, View], ClientEvent]:
+    """What reads the client's messages, nearly all of which are audio as it is."""
+    as_it_is, first, refuses = _takes_pcm(ears), ears.first, ears.refuses
+
+    def read(message: Message, view: View) -> ClientEvent:
+        event: ClientEvent
+        if as_it_is and isinstance(message, bytes):
+            event = Audio(message)
+        else:
+            event = _meaning(ears, message, view)
+        if isinstance(event, Audio):
+            if len(event.pcm) % 2:
+                return Unintelligible("an odd number of bytes of 16-bit audio")
+        elif isinstance(event, Unintelligible):
+            return event
+        if first is not None and not view.config and not isinstance(event, Config):
+            return Unintelligible(f"{type(event).__name__} before the configuration")
+        return event if refuses is None else refuses(event, view) or event
+
+    return read
+
+
+def _takes_pcm(ears: Ears) -> bool:
+    """Whether every binary message is audio as it is."""
+    return ears.binary is True and not any(isinstance(bare, bytes) for bare in ears.bare)
 
 
 def _is_pcm(ears: Ears, size: int, view: View) -> bool:
-    """Whether `_read` takes every binary message of this size for audio as it is."""
+    """Whether `_reader` takes every binary message of this size for audio as it is."""
     return (
-        ears.binary is True
+        _takes_pcm(ears)
         and size % 2 == 0
-        and not any(isinstance(bare, bytes) for bare in ears.bare)
         and (ears.first is None or bool(view.config))
-        and ears.refuses(Audio(bytes(size)), view) is None
+        and (ears.refuses is None or ears.refuses(Audio(bytes(size)), view) is None)
     )
 
 

@@ -71,6 +71,7 @@ class Shell(asyncio.Protocol):
         self._waiting: deque[Action] = deque()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None  # of the timer
         self._saw_eof = False
         self._attend = attend
         self._attendant: Attendant | None = None
@@ -133,7 +134,9 @@ class Shell(asyncio.Protocol):
             if idle:
                 self._do_waiting()
             connection.advance_to(self._loop.time())
-        self._set_timer(connection.next_deadline())
+        deadline = connection.next_deadline()
+        if deadline != self._deadline:  # it seldom changes with a message
+            self._set_timer(deadline)
 
     def _do_waiting(self) -> None:
         while self._waiting:
@@ -187,15 +190,14 @@ class Shell(asyncio.Protocol):
 
     def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
-            if deadline is not None and self._timer.when() == deadline:
-                return
             self._timer.cancel()
-            self._timer = None
+            self._timer = self._deadline = None
         if deadline is not None and self._transport is not None:
             self._timer = self._loop.call_at(deadline, self._wake)
+            self._deadline = deadline
 
     def _wake(self) -> None:
-        self._timer = None
+        self._timer = self._deadline = None
         if self.connection is not None and self._transport is not None:
             self.connection.advance_to(self._loop.time())
             self._carry_out()

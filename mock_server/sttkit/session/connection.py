@@ -11,7 +11,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sttkit.cassette.tape import Part
 from sttkit.dialects.model import Message, Opening, Request
@@ -37,6 +38,9 @@ CLOSE_TIMEOUT_S = 2.0
 _END_OF_DATA = b""
 """On its way in like any data: the client shut its direction."""
 
+_OPEN, _CLOSING = State.OPEN, State.CLOSING
+"""Members of an enum take long to look up, and every message asks."""
+
 _MOST_PIECES = 4096
 """Of one write: a megabyte byte by byte would keep the client's loop from turning, in no time."""
 
@@ -47,21 +51,23 @@ class Connection:
     Args:
         line: what it shares with the other connections of its client.
         now: time of the accept, seconds of any clock that does not go back.
+
+    Attributes:
+        line: as passed.
+        state: where it stands.
+        stream: whose audio was heard last.
+        now: time of the current call.
     """
 
     def __init__(self, line: Line, now: float) -> None:
         self.line = line
         self.state = State.HEAD
         self.stream: str | None = None
-        self._now = now
+        self.now = now
         self._actions: list[Action] = []
-        network = line.script.network
-        self._out: DelayLine[Action] = DelayLine(
-            LineModel(network.latency, network.jitter), line.rng.random
-        )
-        self._in: DelayLine[bytes] = DelayLine(
-            LineModel(network.latency, network.jitter), line.rng.random
-        )
+        model = LineModel(line.script.network.latency, line.script.network.jitter)
+        self._out: DelayLine[Action] = DelayLine(model, line.rng.random)
+        self._in: DelayLine[bytes] = DelayLine(model, line.rng.random)
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_ids = itertools.count()
         self._piece_bytes: int | None = None
@@ -94,7 +100,7 @@ class Connection:
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Bytes arrived."""
-        self._now = now
+        self.now = now
         if self._in.is_direct:
             self._receive(data)
         else:
@@ -102,7 +108,7 @@ class Connection:
 
     def receive_eof(self, now: float) -> None:
         """The client shut its direction."""
-        self._now = now
+        self.now = now
         if self._in.is_direct:
             self._receive_end()
         else:
@@ -110,7 +116,7 @@ class Connection:
 
     def lost(self, now: float, how: str) -> None:
         """The transport is gone: ``how`` is reset, fin or abort, as the shell saw it."""
-        self._now = now
+        self.now = now
         if self.state is State.GONE:
             return
         if how == "fin":  # what the client sent before is still on its way in, and arrives
@@ -126,13 +132,13 @@ class Connection:
 
     def receive_answer(self, answer: Answer, now: float) -> None:
         """The engine has done the oldest piece of work it was asked for."""
-        self._now = now
+        self.now = now
         if self._questions is not None and self.state is not State.GONE:
             self._questions.receive(answer)
 
     def advance_to(self, now: float) -> None:
         """Time passed; do what was due."""
-        self._now = now
+        self.now = now
         for data in self._in.take(now):
             if data:
                 self._receive(data)
@@ -144,23 +150,26 @@ class Connection:
     def next_deadline(self) -> float | None:
         """When `advance_to` has to be called next, or None."""
         due = self._timers[0][0] if self._timers else None
+        if self._in.is_direct and self._out.is_direct:
+            return due
         for at in (self._in.next_due, self._out.next_due):
             if at is not None and (due is None or at < due):
                 due = at
         return due
 
-    def actions(self) -> list[Action]:
+    def actions(self) -> Sequence[Action]:
         """What the shell has to do now, in order."""
+        arrived = () if self._out.is_direct else self._out.take(self.now)
         if not self._actions:
-            return self._out.take(self._now)
+            return arrived
         taken, self._actions = self._actions, []
-        taken.extend(self._out.take(self._now))
+        taken.extend(arrived)
         return taken
 
     @property
     def is_open(self) -> bool:
         """Whether messages can be exchanged."""
-        return self.state is State.OPEN
+        return self.state is _OPEN
 
     @property
     def is_closing(self) -> bool:
@@ -174,10 +183,6 @@ class Connection:
 
     # --- what the dialogue and the exchanges call -----------------------------------------
 
-    def now(self) -> float:
-        """Time of the current call."""
-        return self._now
-
     def note(self, kind: str, **data: object) -> None:
         """A record of this connection."""
         self.line.trace.add("server", kind, self.number, self.stream, data)
@@ -189,11 +194,11 @@ class Connection:
             if self.state is not State.GONE:
                 then()
 
-        heapq.heappush(self._timers, (self._now + delay, next(self._timer_ids), if_alive))
+        heapq.heappush(self._timers, (self.now + delay, next(self._timer_ids), if_alive))
 
     def send_message(self, message: Message) -> bool:
         """Send a whole message; False if the connection does not take any more."""
-        if self.state is not State.OPEN:
+        if self.state is not _OPEN:
             return False
         frames, self._next_frames = self._next_frames, ()
         self.emit(message_bytes(message, frames))
@@ -243,7 +248,7 @@ class Connection:
 
     def _receive(self, data: bytes) -> None:
         state = self.state
-        if state is State.OPEN or state is State.CLOSING:
+        if state is _OPEN or state is _CLOSING:
             assert self._websocket is not None
             self._websocket.receive(data)
         elif state is State.HEAD:
@@ -319,7 +324,7 @@ class Connection:
         if self._out.is_direct:
             self._actions.append(action)
         else:
-            self._out.put(action, self._now, size=size)
+            self._out.put(action, self.now, size=size)
 
     def _act(self, action: Action) -> None:
         """Ask something of the shell that the client sees nothing of."""
@@ -382,12 +387,12 @@ class Connection:
 
     def hold(self, seconds: float) -> None:
         """Let nothing out for so long."""
-        self._out.hold(self._now + seconds)
+        self._out.hold(self.now + seconds)
 
     @property
-    def line_models(self) -> tuple[LineModel, LineModel]:
-        """The models of both directions, to be changed in place."""
-        return self._out.model, self._in.model
+    def lines(self) -> tuple[DelayLine[Any], DelayLine[Any]]:
+        """To the client and from it; their models may be changed."""
+        return self._out, self._in
 
     def _end_as(self, how: str) -> None:
         if self._lost_how is None:

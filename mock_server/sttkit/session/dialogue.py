@@ -55,6 +55,7 @@ class Dialogue:
         self._connection = connection
         self._line = connection.line
         self._dialect = connection.line.dialect
+        self._read = self._dialect.read
         self._facts = self._dialect.facts
         self._config: dict[str, object] = dict(opening.config)
         self._view = View(f"session-{connection.number}", self._config)
@@ -66,7 +67,7 @@ class Dialogue:
         self._ear = self._make_ear()
         self._ready = False
         self._ended = False
-        self._last_heard = connection.now()
+        self._last_heard = connection.now
 
     # --- beginning ------------------------------------------------------------------------
 
@@ -135,18 +136,19 @@ class Dialogue:
 
     def hear(self, message: Message) -> None:
         """A whole client message arrived."""
-        event = self._dialect.read(message, self._view)
+        event = self._read(message, self._view)
         if isinstance(event, Audio):
-            self._last_heard = self._connection.now()
+            self._last_heard = self._connection.now
             if not self._ended:
-                self._count(len(event.pcm))
-                self._ear.hear(event.pcm, self._rate)
+                pcm = event.pcm
+                self._count(len(pcm))
+                self._ear.hear(pcm, self._rate)
             return
         text = message if isinstance(message, str) else f"{len(message)} bytes"
         what = CONTROL[type(event)]
         self._connection.note("control", what=what, text=self._line.trace.redact(text[:500]))
         if isinstance(event, Keepalive):
-            self._last_heard = self._connection.now()
+            self._last_heard = self._connection.now
             self._mouth.say(Said(Acknowledged("keepalive")))
         elif isinstance(event, Config):
             self._configure(event)
@@ -159,10 +161,10 @@ class Dialogue:
 
     def _count(self, size: int) -> None:
         """Audio of so many bytes arrived."""
-        seconds = size / 2 / self._rate
-        self._view.heard_s += seconds
-        self._view.unflushed_s += seconds
-        self._view.chunk_bytes = size
+        view, seconds = self._view, size / 2 / self._rate
+        view.heard_s += seconds
+        view.unflushed_s += seconds
+        view.chunk_bytes = size
 
     def _configure(self, config: Config) -> None:
         first = not self._config
@@ -336,7 +338,7 @@ class Dialogue:
     def _check_idle(self) -> None:
         limit = self._facts.idle_limit
         assert limit is not None
-        due_in = self._last_heard + limit - self._connection.now()
+        due_in = self._last_heard + limit - self._connection.now
         if due_in > 1e-6 and self._connection.is_open:
             self._connection.later(due_in, self._check_idle)
         elif not self._ended and self._connection.reads:

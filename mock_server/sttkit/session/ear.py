@@ -77,7 +77,7 @@ class KnownSpeech:
         connection: Connection,
         recogniser: Recogniser,
         say: Say,
-        found: Callable[[list[Span]], None] = lambda spans: None,
+        found: Callable[[list[Span]], None] | None = None,
     ) -> None:
         self._connection = connection
         self._line = connection.line
@@ -121,7 +121,8 @@ class KnownSpeech:
 
     def _hear(self, spans: list[Span], size: int) -> None:
         self._note(spans, size)
-        self._found(spans)
+        if self._found is not None:
+            self._found(spans)
         for span in spans:
             said = self._recogniser.hear(span)
             if said:  # of most audio, nothing

@@ -7,6 +7,7 @@ acts on bytes, time or the life of the connection is here. A new one is one entr
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sttkit.faults import Fault
@@ -52,18 +53,18 @@ def _session_limit(connection: Connection, fault: Fault) -> None:
 
 
 def _latency(connection: Connection, fault: Fault) -> None:
-    for model in connection.line_models:
-        model.latency = fault.seconds
+    for line in connection.lines:
+        line.model = replace(line.model, latency=fault.seconds)
 
 
 def _jitter(connection: Connection, fault: Fault) -> None:
-    for model in connection.line_models:
-        model.jitter = fault.seconds
+    for line in connection.lines:
+        line.model = replace(line.model, jitter=fault.seconds)
 
 
 def _bandwidth(connection: Connection, fault: Fault) -> None:
-    downstream, _ = connection.line_models
-    downstream.bandwidth = int(str(fault.param)) * 1000.0
+    downstream, _ = connection.lines
+    downstream.model = replace(downstream.model, bandwidth=int(str(fault.param)) * 1000.0)
 
 
 _EFFECTS: dict[str, Callable[[Connection, Fault], None]] = {

@@ -24,6 +24,7 @@ _LONG = 0x10000
 _TWO_BYTES_OF_LENGTH = 126
 _PLAIN = {_FIN | opcode: opcode for opcode in Opcode if opcode is not Opcode.CONT}
 """Opcodes by the first byte of a frame that is a whole message or a control frame (5.2)."""
+_BINARY, _TEXT = Opcode.BINARY, Opcode.TEXT  # members of an enum take long to look up
 # Not documented, but no other way leads to the compiled one.
 _unmasked = websockets.frames.apply_mask  # type: ignore[attr-defined]
 
@@ -67,7 +68,7 @@ class ClientFrames:
             if end > size:
                 self._rest = data[start:]
                 break
-            if opcode is Opcode.BINARY or opcode is Opcode.TEXT:
+            if opcode is _BINARY or opcode is _TEXT:
                 whole.append((opcode, _unmasked(data[at + 4 : end], data[at : at + 4])))
             else:
                 whole += self._judged(data[start:end])
@@ -103,7 +104,9 @@ class ClientFrames:
     @property
     def violation(self) -> Close | None:
         """Close code and reason for a client that broke the protocol; it is heard no more."""
-        return self._protocol.close_sent if self._protocol.parser_exc is not None else None
+        if self._plain or self._protocol.parser_exc is None:
+            return None
+        return self._protocol.close_sent
 
 
 def message_bytes(message: Message, frames: tuple[int, ...] = ()) -> bytes:

@@ -92,14 +92,14 @@ class Playback(Dialogue):
         if self._facts.greeting != "on-config":
             self._connection.note("config", values=self._noted_config())
         self._apply_all(self.reach(Point.UPGRADED))
-        self._reel.begin(self._connection.now())
+        self._reel.begin(self._connection.now)
         if self._facts.greeting == "never":
             self._become_ready()
         self._play()
 
     def hear(self, message: Message) -> None:
         """A whole client message arrived."""
-        now = self._connection.now()
+        now = self._connection.now
         event = self._dialect.read(message, self._view)
         if isinstance(event, Audio):
             self._bytes += len(event.pcm)
@@ -134,7 +134,7 @@ class Playback(Dialogue):
         """The client closes; what the server still said comes before its own close frame."""
         if self._connection.is_closing and not self._closes:
             return payload  # a fault closed, not the recording
-        self._reel.hear_close(close.code, close.reason, self._connection.now())
+        self._reel.hear_close(close.code, close.reason, self._connection.now)
         self._play()
         part = self._reel.part
         if part.reply is not None:
@@ -181,7 +181,7 @@ class Playback(Dialogue):
     def _play(self) -> None:
         """Do what is due, and come again when more is."""
         connection = self._connection
-        now = connection.now()
+        now = connection.now
         while step := self._reel.due(now):
             # Behind a close frame nothing comes but the end.
             if not (connection.is_open or (connection.is_closing and isinstance(step.entry, End))):
@@ -251,7 +251,7 @@ class Playback(Dialogue):
                 return False
             late = sum(fault.seconds for fault in faults if fault.id == "late-close")
             if late:
-                self._reel.hold(self._connection.now() + late)
+                self._reel.hold(self._connection.now + late)
         return True
 
     def _close(self, entry: Close) -> None:

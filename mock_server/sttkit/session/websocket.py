@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from websockets.frames import Close, Opcode
 
-from sttkit.dialects.model import Message
 from sttkit.faults import Family, Fault, Point
 from sttkit.session.effects import close_of
 from sttkit.session.frames import ClientFrames, close_payload, pong_bytes
@@ -15,6 +14,10 @@ from sttkit.session.state import State
 if TYPE_CHECKING:
     from sttkit.session.connection import Connection
     from sttkit.session.dialogue import Dialogue
+
+# Members of an enum take long to look up, and every message asks.
+_BINARY, _TEXT = Opcode.BINARY, Opcode.TEXT
+_OPEN, _CLOSING = State.OPEN, State.CLOSING
 
 
 class WebSocketExchange:
@@ -35,24 +38,18 @@ class WebSocketExchange:
 
     def receive(self, data: bytes) -> None:
         """Bytes of frames."""
-        connection = self._connection
+        connection, dialogue = self._connection, self._dialogue
         for opcode, payload in self._frames.receive(data):
-            if opcode is Opcode.BINARY:
-                self._receive_message(payload)
-            elif opcode is Opcode.TEXT:
-                self._receive_message(payload.decode("utf-8", "replace"))
-            else:
+            if opcode is not _BINARY and opcode is not _TEXT:
                 self._receive_control(opcode, payload)
+            elif dialogue is not None and connection.state is _OPEN:
+                dialogue.hear(payload if opcode is _BINARY else payload.decode("utf-8", "replace"))
             state = connection.state
-            if state is not State.OPEN and state is not State.CLOSING:
+            if state is not _OPEN and state is not _CLOSING:
                 return
         violation = self._frames.violation
         if violation is not None:
             connection.fail(violation.code, violation.reason)
-
-    def _receive_message(self, message: Message) -> None:
-        if self._dialogue is not None and self._connection.state is State.OPEN:
-            self._dialogue.hear(message)
 
     def _receive_control(self, opcode: Opcode, payload: bytes) -> None:
         if opcode is Opcode.PING:

@@ -78,5 +78,5 @@ def test_a_lost_connection_wants_nothing_more() -> None:
     caller.connection.lost(stage.now, "reset")
     assert [record.data for record in stage.records("lost")] == [{"by": "client", "how": "reset"}]
     caller.connection.advance_to(stage.now + FOREVER)
-    assert caller.connection.actions() == []
+    assert not caller.connection.actions()
     assert caller.protocol.state is ProtocolState.OPEN
