@@ -131,15 +131,15 @@ class Saying:
     Attributes:
         event: the kind of event.
         template: the message (see `sttkit.dialects.template`).
-        when: whether it is sent.
-        each: what it is sent for, one by one; the event itself, if nothing else is said.
+        when: whether it is sent; None for always.
+        each: what it is sent for, one by one; None for the event itself.
         aside: it accompanies another message that says the event, and is not understood by itself.
     """
 
     event: type
     template: Template
-    when: Callable[[ServerEvent, View], bool] = lambda event, view: True
-    each: Callable[[ServerEvent], Iterable[ServerEvent]] = lambda event: (event,)
+    when: Callable[[ServerEvent, View], bool] | None = None
+    each: Callable[[ServerEvent], Iterable[ServerEvent]] | None = None
     aside: bool = False
 
 
@@ -338,12 +338,13 @@ def _inside(value: object, dotted: str) -> object:
 def _write(
     written: Iterable[tuple[Saying, Filler]], form: Form, event: ServerEvent, view: View
 ) -> list[Message]:
-    return [
-        _encoded(put(piece, view), form)
-        for saying, put in written
-        if saying.when(event, view)
-        for piece in saying.each(event)
-    ]
+    messages: list[Message] = []
+    for saying, put in written:
+        if saying.when is not None and not saying.when(event, view):
+            continue
+        for piece in (event,) if saying.each is None else saying.each(event):
+            messages.append(_encoded(put(piece, view), form))
+    return messages
 
 
 def _encoded(value: object, form: Form) -> Message:

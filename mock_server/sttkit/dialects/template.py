@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from sttkit.dialects.model import View
 from sttkit.dialects.wire import number
-from sttkit.events import ServerEvent, Word
+from sttkit.events import Word
 
 Template = object
 """JSON with slots: a mapping, a list, a `Slot`, an `Is`, or a value that is written as it is."""
@@ -25,8 +26,8 @@ _WORDS_KEPT = 256
 _MISFITS: tuple[object, ...] = (None, [7], {"a": 1}, True)
 """No text, no number and no list of words."""
 
-Filler = Callable[[ServerEvent, View], object]
-"""Makes the value in a place of a message that says an event."""
+Filler = Callable[[Any, View], object]
+"""Makes the value in a place of a message that says an event (one that has what belongs there)."""
 
 Fields = dict[str, object]
 """Attributes of an event, by name; ``duration`` stands for the end of one that has a start."""
@@ -62,7 +63,7 @@ class Slot:
 
 def text() -> Slot:
     """The whole text of a transcript."""
-    return Slot(lambda event, view: _of(event, "text"), lambda value: {"text": _text(value)})
+    return Slot(lambda event, view: event.text, lambda value: {"text": _text(value)})
 
 
 def delta(between: str = "") -> Slot:
@@ -71,8 +72,8 @@ def delta(between: str = "") -> Slot:
     ``between`` is what separates the pieces, where the provider leaves that to the client.
     """
 
-    def put(event: ServerEvent, view: View) -> object:
-        added = str(_of(event, "text")).removeprefix(view.said)
+    def put(event: Any, view: View) -> object:
+        added = str(event.text).removeprefix(view.said)
         return added.removeprefix(between) if view.said else added
 
     return Slot(put, lambda value: {"text": _text(value)})
@@ -81,7 +82,7 @@ def delta(between: str = "") -> Slot:
 def binary_text() -> Slot:
     """A whole binary message that is the text of a transcript and nothing else."""
     return Slot(
-        lambda event, view: str(_of(event, "text")).encode("utf-8", "surrogatepass"),
+        lambda event, view: event.text.encode("utf-8", "surrogatepass"),
         lambda value: (
             {"text": value.decode("utf-8", "replace")} if isinstance(value, bytes) else None
         ),
@@ -91,13 +92,13 @@ def binary_text() -> Slot:
 def confidence() -> Slot:
     """A number from 0 to 1."""
     return Slot(
-        lambda event, view: _of(event, "confidence"), lambda value: {"confidence": number(value)}
+        lambda event, view: event.confidence, lambda value: {"confidence": number(value)}
     )
 
 
 def flag(name: str) -> Slot:
     """A boolean attribute of an event: ``endpoint`` or ``from_flush``."""
-    return Slot(lambda event, view: _of(event, name), lambda value: {name: value is True})
+    return Slot(lambda event, view: getattr(event, name), lambda value: {name: value is True})
 
 
 def time(name: str, *, per_s: int = 1) -> Slot:
@@ -111,13 +112,13 @@ def time(name: str, *, per_s: int = 1) -> Slot:
 
     if per_s == 1:
         return Slot(lambda event, view: round(float(getattr(event, name)), 3), take)
-    return Slot(lambda event, view: _in_units(_seconds(event, name), per_s), take)
+    return Slot(lambda event, view: round(getattr(event, name) * per_s), take)
 
 
 def duration(*, per_s: int = 1) -> Slot:
     """From the start of a transcript to its end."""
     return Slot(
-        lambda event, view: _in_units(_seconds(event, "end") - _seconds(event, "start"), per_s),
+        lambda event, view: _in_units(event.end - event.start, per_s),
         lambda value: {"duration": number(value) / per_s},
     )
 
@@ -147,9 +148,9 @@ def words(
             written[confidence] = share
         return {**written, **more(one)}
 
-    def put(event: ServerEvent, view: View) -> object:
+    def put(event: Any, view: View) -> object:
         said: Sequence[Word] = getattr(event, "words", ())
-        share = _of(event, "confidence") if confidence else None
+        share = event.confidence if confidence else None
         return [entry(one, share) for one in said]
 
     def take(value: object) -> Fields:
@@ -227,7 +228,7 @@ def _prepared(template: Template) -> tuple[object, Filler | None]:
         same = {key: fixed for key, (fixed, _) in entries.items()}
         slots = [(key, put) for key, (_, put) in entries.items() if put is not None]
 
-        def fill(event: ServerEvent, view: View) -> object:
+        def fill(event: Any, view: View) -> object:
             filled = same.copy()
             for key, put in slots:
                 filled[key] = put(event, view)
@@ -283,14 +284,6 @@ def _match_all(pairs: Iterable[tuple[Template, object]]) -> Fields | None:
             return None
         fields |= found
     return fields
-
-
-def _of(event: ServerEvent, name: str) -> object:
-    return getattr(event, name)
-
-
-def _seconds(event: ServerEvent, name: str) -> float:
-    return float(getattr(event, name))
 
 
 def _in_units(seconds: float, per_s: int) -> float | int:
