@@ -178,7 +178,7 @@ class Recogniser:
         self._quiet_until = self._next_event(track, speech, end)
 
     def _interrupt(self) -> None:
-        """The client asks for something: look at all that was heard, and closely at what follows."""
+        """The client asks for something: look at what was heard, and closely at what follows."""
         self._catch_up([])
         self._quiet_until = 0.0
 

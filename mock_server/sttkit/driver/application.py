@@ -250,22 +250,23 @@ class Application:
         """Push so many seconds of audio in one go, or as much as the stream takes."""
         if not self.input_open or self._refused:
             return
-        begin = end = self._microphone.position
+        begin = self._microphone.position
         frames = self._microphone.take(seconds, until=until)
+        end, taken = self._microphone.position, 0
+        push_frame = self.stream.push_frame
         try:
             for frame in frames:
-                self.stream.push_frame(frame)
-                end += frame.duration
+                push_frame(frame)
+                taken += 1
         except Exception as error:
             facts = self._collector.failure(error, "push_frame", self.name)
             self.bench.trace.note(
                 "client", "call", None, self.name, name="push_frame", took=0.0, error=facts
             )
             self._refused = True
-            if end == begin:
+            if not taken:
                 return
-        else:
-            end = self._microphone.position
+            end = begin + sum(frame.duration for frame in frames[:taken])
         facts = {"track": self.name, "start": begin, "end": end}
         self.bench.trace.add("client", "push", None, self.name, facts)
         self._cues.pushed(end)

@@ -34,6 +34,7 @@ class Microphone:
         pace: seconds of audio per second; 0 for as fast as the loop turns.
 
     Attributes:
+        position: seconds of audio handed out.
         channels: that each frame has.
         frame_s: length of a frame, seconds.
     """
@@ -41,6 +42,7 @@ class Microphone:
     def __init__(self, pcm: bytes, sample_rate: int, pace: float) -> None:
         from livekit import rtc
 
+        self.position = 0.0
         self.channels = 1
         self.frame_s = FRAME_S
         self._frame_of = rtc.AudioFrame
@@ -55,11 +57,6 @@ class Microphone:
     def change_rate(self, pcm: bytes, sample_rate: int) -> None:
         """Hand out other audio from the beginning; before any was handed out."""
         self._pcm, self._rate, self._total = pcm, sample_rate, len(pcm) // 2
-
-    @property
-    def position(self) -> float:
-        """Seconds of audio handed out."""
-        return self._sample / self._rate
 
     @property
     def exhausted(self) -> bool:
@@ -88,11 +85,11 @@ class Microphone:
 
     def take(self, seconds: float, *, until: float | None = None) -> list[rtc.AudioFrame]:
         """The frames of the next ``seconds``, not beyond the position ``until``."""
-        begin = self._sample
-        last = min(begin + round(seconds * self._rate), self._total)
+        begin, rate = self._sample, self._rate
+        last = min(begin + round(seconds * rate), self._total)
         if until is not None:
-            last = min(last, max(round(until * self._rate), begin))
-        size = round(self.frame_s * self._rate)
+            last = min(last, max(round(until * rate), begin))
+        size = round(self.frame_s * rate)
         if begin < last <= begin + size:  # one, nearly always
             frames = [self._frame(begin, last)]
         else:
@@ -100,8 +97,9 @@ class Microphone:
                 self._frame(start, min(start + size, last)) for start in range(begin, last, size)
             ]
         self._sample = last
+        self.position = last / rate
         if self._pace:
-            self._due += (last - begin) / (self._rate * self._pace)
+            self._due += (last - begin) / (rate * self._pace)
         return frames
 
     def spare(self) -> rtc.AudioFrame:

@@ -237,34 +237,36 @@ class SimulatedLoop(Connecting):
         """
         ready, io, scheduled, clock = self._ready, self.io, self._scheduled, self.clock
         landings = self._landings
-        moved_at, moved_to = self.turns, clock.now
+        moved_to = clock.now
+        patient_until = self.turns + MAX_TURNS
         while True:
             self.turns = turn = self.turns + 1
+            now = clock.now
             if not ready and not io and not self._stopping:  # type: ignore[attr-defined]
                 when = self._next_event()
-                if when > clock.now:
-                    clock.now = moved_to = when
-                    moved_at = turn
-            if turn - moved_at > MAX_TURNS:
-                if clock.now == moved_to:
+                if when > now:
+                    clock.now = now = moved_to = when
+                    patient_until = turn + MAX_TURNS
+            if turn > patient_until:
+                if now == moved_to:
                     raise self._livelock()
-                moved_at, moved_to = turn, clock.now
-            now = clock.now
+                patient_until, moved_to = turn + MAX_TURNS, now
             while landings and landings[0][0] <= now:
                 when, _, pipe = heappop(landings)
                 pipe.land_due(when)
             if io:
                 ready.extend(io)  # behind what is ready already, as with a selector
                 io.clear()
-            now += _RESOLUTION_S
-            while scheduled and scheduled[0][0] <= now:
+            while scheduled and scheduled[0][0] <= now + _RESOLUTION_S:
                 timer = heappop(scheduled)[2]
                 timer._scheduled = False
                 if timer._cancelled:
                     self._timer_cancelled_count -= 1
                 else:
                     ready.append(timer)
-            for _ in range(len(ready)):
+            left = len(ready)
+            while left:
+                left -= 1
                 handle = ready.popleft()
                 if not handle._cancelled:
                     try:

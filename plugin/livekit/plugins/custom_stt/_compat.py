@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from typing import Any, TypeVar
 
@@ -18,5 +19,10 @@ _T = TypeVar("_T")
 
 def make(cls: type[_T], **values: Any) -> _T:
     """Build a dataclass of the framework from those values that this release has a field for."""
-    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    known = _fields_of(cls)  # type: ignore[arg-type]
     return cls(**{name: value for name, value in values.items() if name in known})
+
+
+@functools.cache
+def _fields_of(cls: type) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(cls))

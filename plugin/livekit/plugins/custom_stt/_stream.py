@@ -237,8 +237,9 @@ class SpeechStream(stt.RecognizeStream):
     async def _send(self, connection: Connection, chunks: list[rtc.AudioFrame]) -> None:
         for chunk in chunks:
             await connection.send_audio(chunk.data.tobytes())
-            self._sent_until += chunk.duration
-            self._unreported += chunk.duration
+            duration = chunk.duration
+            self._sent_until += duration
+            self._unreported += duration
             if self._unreported >= USAGE_INTERVAL:
                 self._report_usage(connection)
 

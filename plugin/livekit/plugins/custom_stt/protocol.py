@@ -316,7 +316,7 @@ def _text(fields: _Fields, key: str) -> str | None:
 
 def _clean(text: str) -> str:
     # JSON can spell half a surrogate pair, which would blow up only later, where it is written.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _number(fields: _Fields, key: str) -> float | None:
