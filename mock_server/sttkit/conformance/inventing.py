@@ -134,8 +134,8 @@ def placed_faults(
         UsageError: no fault is left, or an id does not exist.
     """
     spoken = load_dialect(dialect or DEFAULT_DIALECT)
-    every_kind = _variants(spoken.name, tuple(families), frozenset(points), frozenset(exclude))
-    variants = draw(st.sampled_from(every_kind))
+    kinds = _kinds(spoken.name, tuple(families), frozenset(points), frozenset(exclude))
+    variants = draw(kinds)
     # As many choices for each kind: so one kind can be shrunk to another and keep what follows.
     variant = draw(st.integers(0, _MANY)) % len(variants)
     return replace(variants[variant], connection=draw(st.sampled_from(_CONNECTIONS)))
@@ -162,11 +162,7 @@ def client_steps(
     for action in actions:
         if action not in ACTIONS:
             raise unknown_name("action", action, ACTIONS)
-    drawn = draw(
-        st.lists(st.sampled_from(sorted(actions)), max_size=max_steps, unique=True)
-        if actions
-        else st.just([])
-    )
+    drawn = draw(_some(tuple(sorted(actions)), max_steps))
     lasting = [action for action in drawn if action not in _LAST]
     last = [action for action in drawn if action in _LAST][:1]
     return tuple(
@@ -208,11 +204,11 @@ def scripts(
             "faults of batch requests and of streams in one script",
             expected="Family.BATCH alone, or without it",
         )
-    one = placed_faults(dialect, families=families, points=points, exclude=exclude)
-    spoken = load_dialect(dialect or DEFAULT_DIALECT)
-    drawn = st.lists(one, min_size=min_faults, max_size=max_faults)
-    met = drawn.map(lambda placed: tuple(_reachable(placed, spoken)))
-    faults = draw(met.filter(lambda placed: len(placed) >= min_faults))
+    faults = draw(
+        _met_faults(
+            dialect, families, frozenset(points), frozenset(exclude), min_faults, max_faults
+        )
+    )
     seed = draw(st.integers(0, 9999))
     speech = replace(draw(said if said is not None else speeches()), seed=seed)
     steps = draw(client_steps(max_steps=max_steps, actions=actions, until=speech.core_end))
@@ -254,13 +250,34 @@ def invent(source: st.SearchStrategy[Script], count: int, *, seed: int) -> tuple
 
 
 @lru_cache(maxsize=32)
-def _variants(
+def _met_faults(
+    dialect: str | None,
+    families: tuple[Family, ...],
+    points: frozenset[Point],
+    exclude: frozenset[str],
+    at_least: int,
+    at_most: int,
+) -> st.SearchStrategy[tuple[Placed, ...]]:
+    """Faults that a stream gets to; made once, since to make a strategy takes longer than to draw.
+
+    Raises:
+        UsageError: see `placed_faults`.
+    """
+    spoken = load_dialect(dialect or DEFAULT_DIALECT)
+    one = placed_faults(dialect, families=families, points=points, exclude=exclude)
+    drawn = st.lists(one, min_size=at_least, max_size=at_most)
+    met = drawn.map(lambda placed: tuple(_reachable(placed, spoken)))
+    return met.filter(lambda placed: len(placed) >= at_least)
+
+
+@lru_cache(maxsize=32)
+def _kinds(
     dialect_name: str,
     families: tuple[Family, ...],
     points: frozenset[Point],
     exclude: frozenset[str],
-) -> list[list[Placed]]:
-    """The faults to choose from: for each kind, its placements, the plainest first."""
+) -> st.SearchStrategy[list[Placed]]:
+    """The faults to choose from: one of the kinds, with its placements, the plainest first."""
     dialect = load_dialect(dialect_name)
     known = [kind.id for kind in CATALOGUE]
     for fault_id in sorted(exclude):
@@ -280,7 +297,7 @@ def _variants(
     found = [placements for placements in found if placements]
     if not found:
         raise UsageError("no fault is left to choose from", hint="exclude less")
-    return found
+    return st.sampled_from(found)
 
 
 def _placements(kind: FaultKind, dialect: Dialect, allowed: frozenset[Point]) -> Iterator[Placed]:
@@ -317,6 +334,13 @@ def _parameters(kind: FaultKind, dialect: Dialect) -> tuple[int | float | str | 
     if kind.id == "provider-error":
         return tuple(dialect.errors)
     return kind.parameter.choices or (kind.parameter.default,)
+
+
+@lru_cache(maxsize=32)
+def _some(actions: tuple[str, ...], at_most: int) -> st.SearchStrategy[list[str]]:
+    if not actions:
+        return st.just([])
+    return st.lists(st.sampled_from(actions), max_size=at_most, unique=True)
 
 
 @st.composite

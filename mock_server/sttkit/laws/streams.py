@@ -33,6 +33,8 @@ WATCH_SLACK_S = 0.25
 
 BREATH_S = 3.0
 """A longer gap between two pushes is not audio that keeps coming; a burst runs ahead by less."""
+_SHORTEST_BREATH_S = 0.2
+"""Nobody asks for shorter ones than two of the longest frames."""
 
 WORD_SLACK_S = 0.02
 """So much more than half of a word must have been pushed before it counts as said."""
@@ -102,9 +104,29 @@ class Stream(Records):
 
     def muted(self, since: float, until: float, *, breath: float = BREATH_S) -> float:
         """Seconds between two moments in which no audio came, pauses for ``breath`` not counted."""
-        times = [since, *(r.at for r in self.pushes if since < r.at < until), until]
-        gaps = (later - earlier for earlier, later in pairwise(times))
+        assert breath >= _SHORTEST_BREATH_S
+        times = self._push_times
+        first, last = bisect_right(times, since), bisect_left(times, until)
+        if first >= last:
+            edges = [(since, until)]
+        else:
+            edges = [(since, times[first]), (times[last - 1], until)]
+        inside = (
+            (earlier, later)
+            for earlier, later in self._gaps
+            if since < earlier and later < until
+        )
+        gaps = (later - earlier for earlier, later in (*edges, *inside))
         return sum(gap for gap in gaps if gap > breath)
+
+    @cached_property
+    def _gaps(self) -> list[tuple[float, float]]:
+        """Between two pushes: those that may be long for whoever asks, of which there are few."""
+        return [
+            (earlier, later)
+            for earlier, later in pairwise(self._push_times)
+            if later - earlier > _SHORTEST_BREATH_S
+        ]
 
     def calls(self, *names: str) -> tuple[Record, ...]:
         """Calls that returned, by name."""

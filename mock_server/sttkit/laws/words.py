@@ -8,12 +8,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 Words = tuple[str, ...]
+
+_TEXTS_KEPT = 1024
+"""Each law looks at the same texts again."""
 
 _NOT_WORD = re.compile(r"[^\w\s]|_")
 
 
+@lru_cache(maxsize=_TEXTS_KEPT)
 def words_of(text: str) -> Words:
     """The words of ``text``, without case and punctuation.
 
