@@ -60,7 +60,8 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableSequence
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple, cast
 
 Side = Literal["server", "client"]
 
@@ -87,6 +88,10 @@ class Record(NamedTuple):
     conn: int | None
     stream: str | None
     data: Mapping[str, Any]
+
+
+_record = cast("Callable[[tuple[object, ...]], Record]", partial(tuple.__new__, Record))
+"""Makes one without the call of Python that a named tuple takes: there is one for each message."""
 
 
 class Trace:
@@ -133,7 +138,7 @@ class Trace:
         self, side: Side, kind: str, conn: int | None, stream: str | None, data: Mapping[str, Any]
     ) -> None:
         """The same for facts that are a mapping already, which then belongs to the trace."""
-        record = Record(self._clock() - self._origin, side, kind, conn, stream, data)
+        record = _record((self._clock() - self._origin, side, kind, conn, stream, data))
         self.records.append(record)
         told = self._told.get(kind)
         if told is None:

@@ -12,9 +12,10 @@ back (12 ms at 16 kHz), and only where the audio does not go on as expected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 _PROBE_BYTES = 64
 """32 samples: at 24 LSB of noise the chance of a false match is nil."""
@@ -45,6 +46,10 @@ class Span(NamedTuple):
     @property
     def duration(self) -> float:
         return self.end - self.start
+
+
+_span = cast("Callable[[tuple[object, ...]], Span]", partial(tuple.__new__, Span))
+"""Makes one without the call of Python that a named tuple takes: there is one for each message."""
 
 
 class Locator:
@@ -188,7 +193,7 @@ class Locator:
         self._at = end = at + count
         self._counted_at = until = end / per_s
         self._in_silence = False
-        return Span(self._track, at / per_s, until)
+        return _span((self._track, at / per_s, until, True, False))
 
     def _count(self, count: int) -> Span:
         start = self._counted_at

@@ -101,10 +101,12 @@ class Connection:
     def receive_data(self, data: bytes, now: float) -> None:
         """Bytes arrived."""
         self.now = now
-        if self._in.is_direct:
-            self._receive(data)
-        else:
+        if not self._in.is_direct:
             self._in.put(data, now, size=len(data))
+        elif self.state is _OPEN and self._websocket is not None:  # nearly always
+            self._websocket.receive(data)
+        else:
+            self._receive(data)
 
     def receive_eof(self, now: float) -> None:
         """The client shut its direction."""

@@ -140,8 +140,11 @@ class Dialogue:
         if isinstance(event, Audio):
             self._last_heard = self._connection.now
             if not self._ended:
-                pcm = event.pcm
-                self._count(len(pcm))
+                pcm, view = event.pcm, self._view
+                seconds = len(pcm) / 2 / self._rate
+                view.heard_s += seconds
+                view.unflushed_s += seconds
+                view.chunk_bytes = len(pcm)
                 self._ear.hear(pcm, self._rate)
             return
         text = message if isinstance(message, str) else f"{len(message)} bytes"
@@ -158,13 +161,6 @@ class Dialogue:
             self._hear_end()
         elif isinstance(event, Unintelligible):
             self._say_failure(event.error or self._facts.bad_message, event.reason)
-
-    def _count(self, size: int) -> None:
-        """Audio of so many bytes arrived."""
-        view, seconds = self._view, size / 2 / self._rate
-        view.heard_s += seconds
-        view.unflushed_s += seconds
-        view.chunk_bytes = size
 
     def _configure(self, config: Config) -> None:
         first = not self._config

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from contextvars import Context
 from functools import partial
 from heapq import heapify, heappop, heappush
+from operator import attrgetter
 from random import Random
 from typing import Any
 
@@ -92,8 +93,9 @@ class SimulatedLoop(Connecting):
         self._tasks = 0
         self._collect_at: int | None = None
         self._stood: tuple[float, str] | None = None
-        # As asyncio's own, without a call of Python in between: every sleep and queue makes one.
+        # C without a call of Python in between: every sleep makes a future, all ask for the time.
         self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign]
+        self.time = partial(attrgetter("now"), clock)  # type: ignore[method-assign]
         network.loop = self
 
     def set_debug(self, enabled: bool) -> None:
@@ -102,9 +104,6 @@ class SimulatedLoop(Connecting):
         self.get_debug = partial(bool, enabled)  # type: ignore[method-assign]
 
     # --- time -----------------------------------------------------------------------------
-
-    def time(self) -> float:
-        return self.clock.now
 
     def call_soon(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Context | None = None
