@@ -75,12 +75,15 @@ class Microphone:
 
     async def until_due(self) -> None:
         """Wait until the next frame is due; always lets the loop turn."""
-        now = self._loop.time
-        early = self._due - now()
+        loop = self._loop
         while True:
-            await asyncio.sleep(early if early > 0 else 0)
-            early = self._due - now()
-            if early <= self.frame_s / 4:  # else it was held meanwhile
+            woken = loop.create_future()
+            timer = loop.call_at(self._due, _wake, woken)
+            try:
+                await woken
+            finally:
+                timer.cancel()
+            if self._due - loop.time() <= self.frame_s / 4:  # else it was held meanwhile
                 return
 
     def take(self, seconds: float, *, until: float | None = None) -> list[rtc.AudioFrame]:
@@ -111,6 +114,11 @@ class Microphone:
         if self.channels > 1:
             data = _interleaved(data, self.channels)
         return self._frame_of(data, self._rate, self.channels, end - start)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 def _interleaved(pcm: bytes, channels: int) -> bytes:

@@ -81,6 +81,7 @@ class KnownSpeech:
     ) -> None:
         self._connection = connection
         self._line = connection.line
+        self._trace = connection.line.trace
         self._recogniser = recogniser
         self._say = say
         self._found = found
@@ -141,7 +142,8 @@ class KnownSpeech:
             noted.append((track, begin, rounded, exact, silent))
         self._noted_to = (reached, rounded)
         if noted or size:
-            self._connection.note("audio", spans=tuple(noted), bytes=size)
+            to, facts = self._connection, {"spans": tuple(noted), "bytes": size}
+            self._trace.add("server", "audio", to.number, to.stream, facts)
 
 
 class EngineEar:

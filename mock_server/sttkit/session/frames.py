@@ -25,6 +25,9 @@ _TWO_BYTES_OF_LENGTH = 126
 _PLAIN = {_FIN | opcode: opcode for opcode in Opcode if opcode is not Opcode.CONT}
 """Opcodes by the first byte of a frame that is a whole message or a control frame (5.2)."""
 _BINARY, _TEXT = Opcode.BINARY, Opcode.TEXT  # members of an enum take long to look up
+_LONG_HEAD = 8
+"""Bytes before the payload of a frame with two bytes of length and a mask."""
+_AUDIO = bytes((_FIN | Opcode.BINARY, _MASKED | _TWO_BYTES_OF_LENGTH))
 # Not documented, but no other way leads to the compiled one.
 _unmasked = websockets.frames.apply_mask  # type: ignore[attr-defined]
 
@@ -51,8 +54,14 @@ class ClientFrames:
         """The control frames and whole messages that ``data`` completes, in order."""
         if self._rest:
             data, self._rest = self._rest + data, b""
-        whole: list[Arrived] = []
         start, size = 0, len(data)
+        if (  # a single message of audio, as nearly always
+            self._plain
+            and data.startswith(_AUDIO)
+            and size == _LONG_HEAD + int.from_bytes(data[2:4], "big")
+        ):
+            return [(_BINARY, _unmasked(data[_LONG_HEAD:], data[4:_LONG_HEAD]))]
+        whole: list[Arrived] = []
         while self._plain and start < size:
             opcode = _PLAIN.get(data[start])
             at = start + 2
