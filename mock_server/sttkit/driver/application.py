@@ -188,9 +188,9 @@ class Application:
         """Push the scripted speech, and go on as long as something is to be learned."""
         microphone = self._microphone
         core_end = self.speech.core_end
+        nearly = core_end - 1e-4  # positions are whole samples, ends of speech are not
         while self.input_open and not self._refused:
-            # Positions are whole samples, ends of speech are not.
-            said = microphone.position >= core_end - 1e-4
+            said = microphone.position >= nearly
             if microphone.exhausted or (said and self._nothing_to_learn()):
                 return
             if said:

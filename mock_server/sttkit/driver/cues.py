@@ -57,6 +57,8 @@ class Cues:
 
     def pushed(self, position: float) -> None:
         """So many seconds of audio have been pushed."""
+        if not self._waiting:  # after nearly all frames
+            return
         for step in self._take(
             lambda step: step.at.audio_s is not None and step.at.audio_s <= position
         ):
@@ -105,8 +107,6 @@ class Cues:
         self._loop.call_soon(self._perform, step, context=self._context)
 
     def _take(self, due: Callable[[Step], bool]) -> list[Step]:
-        if not self._waiting:  # of nearly all calls, of which there is one for each frame
-            return []
         taken = [step for step in self._waiting if due(step)]
         self._waiting = [step for step in self._waiting if not due(step)]
         return taken

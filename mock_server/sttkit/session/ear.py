@@ -95,9 +95,12 @@ class KnownSpeech:
         then()
 
     def hear(self, pcm: bytes, rate: int) -> None:
-        if self._locator is None:
-            self._locator = Locator(self._line.pcm(rate), rate, resume_at=self._line.counted_s)
-        self._hear(self._locator.feed(pcm), len(pcm))
+        locator = self._locator
+        if locator is None:
+            locator = self._locator = Locator(
+                self._line.pcm(rate), rate, resume_at=self._line.counted_s
+            )
+        self._hear(locator.feed(pcm), len(pcm))
 
     def flush(self) -> None:
         self._say(self._recogniser.flush())

@@ -65,7 +65,7 @@ AUDIO = (
         "USAGE-1",
         "none@idle",
         "counts its audio twice",
-        stream("self._unreported += chunk.duration", "self._unreported += 2 * chunk.duration"),
+        stream("self._unreported += duration", "self._unreported += 2 * duration"),
     ),
     breaks(
         "USAGE-2",
