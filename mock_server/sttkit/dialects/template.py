@@ -91,9 +91,7 @@ def binary_text() -> Slot:
 
 def confidence() -> Slot:
     """A number from 0 to 1."""
-    return Slot(
-        lambda event, view: event.confidence, lambda value: {"confidence": number(value)}
-    )
+    return Slot(lambda event, view: event.confidence, lambda value: {"confidence": number(value)})
 
 
 def flag(name: str) -> Slot:

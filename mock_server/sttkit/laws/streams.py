@@ -112,9 +112,7 @@ class Stream(Records):
         else:
             edges = [(since, times[first]), (times[last - 1], until)]
         inside = (
-            (earlier, later)
-            for earlier, later in self._gaps
-            if since < earlier and later < until
+            (earlier, later) for earlier, later in self._gaps if since < earlier and later < until
         )
         gaps = (later - earlier for earlier, later in (*edges, *inside))
         return sum(gap for gap in gaps if gap > breath)
