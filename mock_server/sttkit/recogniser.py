@@ -12,7 +12,7 @@ audio arrives, as with real providers. Times are seconds of the audio that this 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sttkit.audio.locate import Span
@@ -65,6 +65,8 @@ class _Active:
     utterance: Utterance
     segment: list[Word]
     """Words since the last final, in session time."""
+    ended: float = 0.0
+    """Where its last word so far ends, in session time."""
     over: bool = False
     """Its last word lies behind what was heard last."""
 
@@ -268,10 +270,10 @@ class Recogniser:
         begin, end = heard
         half = (word.end - word.start) / 2 - _TINY_S
         parts = self._heard.get(key)
-        before = 0.0 if parts is None else _length(parts)
         if parts is None and end - begin < half:
             self._heard[key] = [(begin, end)]
             return
+        known = () if parts is None else tuple(parts)
         if parts is not None:
             _add(parts, begin, end)
             if _length(parts) < half:
@@ -280,7 +282,7 @@ class Recogniser:
         self._transcribed.add(key)
         if self._next.get(track, _BEGINNING) == (index, number):
             self._next[track] = (index, number + 1)
-        if self._idle is False and begin + half - before + shift >= IDLE_AFTER_S - _TINY_S:
+        if self._idle is False and _heard_by(known, begin, half) + shift >= IDLE_AFTER_S - _TINY_S:
             self._idle = True  # before this word, if in the same piece of audio
             said.append(Reached(Point.IDLE))
         start = max(0.0, round(word.start + shift, 3))
@@ -295,7 +297,8 @@ class Recogniser:
             self._idle = None
             if unflushed is None:
                 said.append(Said(SpeechStarted(start), track, index))
-        active.segment.append(Word(word.text, start, max(start, round(word.end + shift, 3))))
+        active.ended = max(start, round(word.end + shift, 3))
+        active.segment.append(Word(word.text, start, active.ended))
         said.append(Said(Interim(*_text_of(active.segment)), track, index))
 
     def _expect_pause(self, track: str, speech: Speech, index: int) -> None:
@@ -325,12 +328,11 @@ class Recogniser:
         active = self._active
         assert active is not None
         said: list[Said] = []
-        at = active.segment[-1].end if active.segment else round(self.heard_s, 3)
         tells_end = self._endpointing and not self._signals_end
         empty = empty or tells_end or (from_flush and self._answers_empty_flush)
         if active.segment or empty:
             said.append(self._final(active, from_flush=from_flush, endpoint=True))
-        said.append(Said(SpeechEnded(at), active.track, active.index))
+        said.append(Said(SpeechEnded(active.ended), active.track, active.index))
         self._active = None
         return said[::-1] if self._late_transcripts else said
 
@@ -364,8 +366,21 @@ def _add(parts: list[tuple[float, float]], start: float, end: float) -> None:
             parts.append((begin, until))
 
 
-def _length(parts: list[tuple[float, float]]) -> float:
+def _length(parts: Iterable[tuple[float, float]]) -> float:
     length = 0.0
     for start, end in parts:
         length += end - start
     return length
+
+
+def _heard_by(known: tuple[tuple[float, float], ...], begin: float, length: float) -> float:
+    """By where on the way on from ``begin`` so much is heard, if ``known`` was heard before."""
+    missing = length - _length(known)
+    at = begin
+    for start, end in known:
+        if start - at >= missing:
+            break
+        if end > at:
+            missing -= max(0.0, start - at)
+            at = end
+    return at + missing

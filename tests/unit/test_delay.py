@@ -72,3 +72,14 @@ def test_order_is_kept_and_nothing_comes_early_or_gets_lost(
             arrived.append(number)
             assert due >= sent[number] + latency
     assert arrived == list(range(len(items)))
+
+
+def test_a_line_that_is_given_another_model_delays_what_follows() -> None:
+    slowed = line()
+    slowed.model = LineModel(latency=0.5)
+    assert not slowed.is_direct
+    slowed.put("a", 1.0)
+    slowed.model = LineModel()
+    assert not slowed.is_direct  # what is on its way must not be overtaken
+    assert slowed.take(1.5) == ["a"]
+    assert slowed.is_direct
