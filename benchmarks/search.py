@@ -1,10 +1,14 @@
-"""What a search costs, CPU: examples of half a minute with two faults, and a planted bug."""
+"""What a search costs, CPU: examples of half a minute with two faults, and a planted bug.
+
+The best of three, each in a process of its own: what else the machine does only adds to it.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,9 +20,10 @@ from sttkit.scripting.yaml import parse_script
 from sttkit.strategies import SEARCHING, assert_holds, scripts
 from tests.support.planted import forgetful
 
-TITLE = "Property tests over whole sessions"
+TITLE = "Property tests over whole sessions, best of 3"
 
 EXAMPLES = 200
+TIMES = 3
 _SAID = (
     "hello there friend", "how are you", "today good morning", "what time does", "the train leave",
     "please wait book", "one table near", "window for two", "tonight my name", "begins with seven",
@@ -28,17 +33,24 @@ HALF_A_MINUTE = speech(*_SAID, pause=2.1)
 
 def rows() -> Iterator[Row]:
     """The rows of the report."""
-    logging.disable(logging.CRITICAL)  # the plugins under test warn of each fault
-    survey("custom_stt")  # imports the plugin
-    spent, played = _examples()
+    spent, played = _best(_examples)
     yield Row(
         f"{played} examples of {HALF_A_MINUTE.duration:.0f} s of audio with two faults",
         f"{spent:.1f} s",
         "10 s",
     )
-    spent, faults = _planted()
+    spent, faults = _best(_planted)
     yield Row(f"a planted bug, found and shrunk to {faults} faults", f"{spent:.1f} s", "15 s")
-    logging.disable(logging.NOTSET)
+
+
+def _best(search: Callable[[], tuple[float, int]]) -> tuple[float, int]:
+    with get_context("spawn").Pool(1, _begin, maxtasksperchild=1) as pool:
+        return min(pool.apply(search) for _ in range(TIMES))
+
+
+def _begin() -> None:
+    logging.disable(logging.CRITICAL)  # the plugins under test warn of each fault
+    survey("custom_stt")  # imports the plugin
 
 
 def _examples() -> tuple[float, int]:

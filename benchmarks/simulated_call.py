@@ -12,10 +12,12 @@ from typing import Any
 from benchmarks import peers
 from benchmarks.report import Row
 
-TITLE = "An hour of a call in virtual time, on one core (12 line breaks, 5 interims/s)"
+TITLE = "An hour of a call in virtual time, on one core (12 line breaks, 5 interims/s; best of 3)"
 HOUR_S = 3600.0
 PEER_S = 300.0
 """Peers get five minutes, and no line break, which is enough to see how fast they are."""
+TIMES = 3
+"""Each call is had so often, and the best taken: what else the machine does only adds to it."""
 
 
 def call(
@@ -54,19 +56,28 @@ def rows() -> Iterator[Row]:
         ("custom_stt", 20, "the reference plugin (aiohttp), 50 frames/s", ""),
         ("plain", 20, "a small plugin over websockets, 50 frames/s", ""),
     ):
-        cost = call("simulated", target, HOUR_S, frame_ms)
-        yield Row(named, _speed(HOUR_S, cost), goal)
+        yield Row(named, _speed("simulated", target, HOUR_S, frame_ms), goal)
     yield Row(
         "deepgram, 50 frames/s, LiveKit's approach (a selector over loopback)",
-        _speed(PEER_S, call("jumping", "deepgram", PEER_S, 20)),
+        _speed("jumping", "deepgram", PEER_S, 20),
     )
     looptime = peers.environment("looptime")
     if looptime is None:
         yield Row("deepgram, 50 frames/s, looptime over loopback", "could not be installed")
     else:
-        cost = call("looptime", "deepgram", PEER_S, 20, looptime)
-        yield Row("deepgram, 50 frames/s, looptime over loopback", _speed(PEER_S, cost))
+        yield Row(
+            "deepgram, 50 frames/s, looptime over loopback",
+            _speed("looptime", "deepgram", PEER_S, 20, looptime),
+        )
 
 
-def _speed(seconds: float, cost: Mapping[str, Any]) -> str:
-    return f"{seconds / cost['cpu_s']:.0f} x real time ({cost['cpu_s']:.1f} s CPU)"
+def _speed(
+    world: str,
+    target: str,
+    seconds: float,
+    frame_ms: int,
+    environment: Mapping[str, str] = os.environ,
+) -> str:
+    costs = (call(world, target, seconds, frame_ms, environment) for _ in range(TIMES))
+    cpu_s: float = min(cost["cpu_s"] for cost in costs)
+    return f"{seconds / cpu_s:.0f} x real time ({cpu_s:.1f} s CPU)"
