@@ -24,7 +24,7 @@ _LINE_NOISE = 24
 _SPEECH_LEVEL = 10_000
 _LOUDEST = 32_767 - _LINE_NOISE
 _NOTHING = Utterance(())
-_VOICES = 8
+_VOICES = 4
 """So many seeds sound different: searched scripts have thousands, and one voice is as good as
 another to say what another script has said already. All of them must find room in the caches
 below, or none of them is ever found there again."""

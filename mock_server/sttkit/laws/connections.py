@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from sttkit.dialects.model import Facts
 from sttkit.faults import parse_fault
@@ -12,6 +12,8 @@ from sttkit.laws.records import Records
 from sttkit.trace import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sttkit.laws.facts import History
 
 TRANSIENT_CLOSES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1014})
@@ -42,6 +44,10 @@ class Heard(NamedTuple):
     @property
     def duration(self) -> float:
         return self.end - self.start
+
+
+_heard = cast("Callable[[tuple[object, ...]], Heard]", partial(tuple.__new__, Heard))
+"""Makes one without the call of Python that a named tuple takes: a session has thousands."""
 
 
 @dataclass(frozen=True)
@@ -204,12 +210,12 @@ class Connection(Records):
     @cached_property
     def heard(self) -> tuple[Heard, ...]:
         """The audio that arrived, in order."""
-        spans: list[Heard] = []
-        for record in self.of("audio"):
-            order = self._history.order(record)
-            for track, start, end, exact, silent in record.data.get("spans") or ():
-                spans.append(Heard(record.at, order, track, start, end, exact, silent))
-        return tuple(spans)
+        order = self._history.order
+        return tuple(
+            _heard((record.at, order(record), *span))
+            for record in self.of("audio")
+            for span in record.data.get("spans") or ()
+        )
 
     @cached_property
     def deaf_fault(self) -> Record | None:
