@@ -197,9 +197,8 @@ class Recogniser:
         quiet = math.inf if pause is None else pause[1]
         if index < len(speech.utterances):
             words = speech.utterances[index].words
-            quiet = min(quiet, _endpoint(speech, index))
-            if end < words[-1].end:
-                quiet = min(quiet, words[-1].end)
+            last = words[-1].end
+            quiet = min(quiet, last if end < last else _endpoint(speech, index))
             for number in range(first, len(words)):
                 word = words[number]
                 if word.start >= quiet:
