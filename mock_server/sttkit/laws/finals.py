@@ -119,10 +119,7 @@ def delivered_as_owed(run: Run, stream: Stream) -> bool:
 
 def told_as(stream: Stream, final: Record) -> Record | None:
     """The server's final that a delivered one is made of, if just one says these words."""
-    words = words_of(text_of(final))
-    saying = [
-        r for r in stream.sent if r.data.get("event") == "final" and words_of(text_of(r)) == words
-    ]
+    saying = stream.sent_finals.get(words_of(text_of(final)), ())
     return saying[0] if len(saying) == 1 else None
 
 

@@ -344,6 +344,15 @@ class Stream(Records):
         return tuple(sorted(records, key=self._history.order))
 
     @cached_property
+    def sent_finals(self) -> dict[Words, list[Record]]:
+        """The finals among them, by their words."""
+        finals: dict[Words, list[Record]] = {}
+        for record in self.sent:
+            if record.data.get("event") == "final":
+                finals.setdefault(words_of(text_of(record)), []).append(record)
+        return finals
+
+    @cached_property
     def places(self) -> dict[str, float]:
         """Where each word was said, seconds of pushed audio; only words that are said once.
 
