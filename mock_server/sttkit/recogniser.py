@@ -106,8 +106,11 @@ class Recogniser:
         self._pause_point: tuple[str, float] | None = None
         self._idle: bool | None = False
         self._run: str | None = None
-        """The track that is heard without a gap, from and up to where, and where it began here."""
-        self._run_from = self._run_to = self._run_shift = 0.0
+        """The track that is heard without a gap."""
+        self._run_to = self._looked_to = 0.0
+        """Up to where in it is heard, and up to where that was looked at."""
+        self._run_shift = 0.0
+        """What a place in it is later in the session."""
         self._quiet_until = 0.0
         """Before that place in it nothing is to be said, and nothing need be looked at."""
         self.heard_s = 0.0
@@ -124,7 +127,8 @@ class Recogniser:
         said: list[Said | Reached] = []
         if not goes_on:
             self._catch_up(said)
-            self._run, self._run_from, self._run_shift = track, start, self.heard_s - start
+            self._run, self._looked_to, self._run_shift = track, start, self.heard_s - start
+            self._quiet_until = 0.0
         self._run_to = end
         self._catch_up(said)
         self.heard_s += end - start
@@ -171,12 +175,12 @@ class Recogniser:
 
     def _catch_up(self, said: list[Said | Reached]) -> None:
         """Look at what was heard in one go and not looked at yet."""
-        track, start, end = self._run, self._run_from, self._run_to
+        track, start, end = self._run, self._looked_to, self._run_to
         speech = self._tracks.get(track) if track is not None else None
         if track is None or speech is None or start == end:
             return
         self._hear_track(track, speech, start, end, self._run_shift, said)
-        self._run_from = end
+        self._looked_to = end
         self._quiet_until = self._next_event(track, speech, end)
 
     def _interrupt(self) -> None:

@@ -142,11 +142,17 @@ class Trace:
         self.records.append(record)
         told = self._told.get(kind)
         if told is None:
-            told = self._told[kind] = [
-                listener for listener, kinds in self._listeners if kinds is None or kind in kinds
-            ]
+            told = self._who_is_told(kind)
         for listener in told:
             listener(record)
+
+    def _who_is_told(self, kind: str) -> list[Callable[[Record], None]]:
+        # Taken first: whoever begins to listen meanwhile, in another thread, replaces it.
+        known = self._told
+        told = known[kind] = [
+            listener for listener, kinds in self._listeners if kinds is None or kind in kinds
+        ]
+        return told
 
     def listen(
         self, listener: Callable[[Record], None], kinds: Collection[str] | None = None

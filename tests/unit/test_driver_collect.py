@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from livekit.agents import APIConnectionError, APIStatusError, stt
 from sttkit.driver.collect import STREAM, Collector, did_not_return
 from sttkit.driver.logs import captured
 from sttkit.driver.microphone import FRAME_S, Microphone
+from sttkit.simulation import SimulatedLoop, simulated_loop
 from sttkit.trace import Trace
 
 KEY = "hunter2"
@@ -166,6 +168,22 @@ async def test_a_microphone_stops_at_a_given_position() -> None:
     microphone = Microphone(bytes(64000), 16000, 0.0)
     microphone.take(1.0, until=0.05)
     assert microphone.position == pytest.approx(0.05)
+
+
+def test_a_microphone_without_pace_takes_one_turn_of_the_loop_for_a_frame() -> None:
+    async def talk(frames: int) -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)
+        microphone = Microphone(bytes(64000), 16000, 0.0)
+        began = loop.turns
+        for _ in range(frames):
+            await microphone.until_due()
+            microphone.take(FRAME_S)
+        return loop.turns - began
+
+    loop = simulated_loop()
+    with closing(loop):
+        assert loop.run_until_complete(talk(10)) == 10
 
 
 async def test_a_burst_is_followed_by_a_gap_and_a_hold_by_silence() -> None:

@@ -263,3 +263,10 @@ def test_without_endpointing_a_second_flush_is_answered_where_empty_ones_are(
     ear.hear(0.0, ONE.words[-1].end - 0.01).flush()  # the last word is heard, the end is not
     ear.hear(ONE.words[-1].end - 0.01, ONE.end + 0.2).flush().flush()
     assert ear.finals == ["hello there friend", *[""] * (2 * answers)]
+
+
+def test_an_empty_piece_of_another_track_does_not_deafen() -> None:
+    other = speech("good morning")
+    ear = Ear({"main": TALK, "other": other}).hear(0, TALK.duration)
+    ear.recogniser.hear(Span("other", 0.0, 0.0))
+    assert ear.hear(0, other.duration, track="other").finals[-1] == "good morning"

@@ -64,6 +64,25 @@ def test_a_listener_may_stop_itself_while_it_is_called() -> None:
     assert heard == ["once", "always", "always"]
 
 
+def test_a_listener_that_comes_while_another_thread_writes_is_told_of_what_follows() -> None:
+    trace = Trace(Clock())
+    heard: list[str] = []
+
+    class Kinds(list[str]):
+        """Asked by whoever writes, and just then somebody else begins to listen."""
+
+        def __contains__(self, kind: object) -> bool:
+            if not heard:
+                heard.append("listens")
+                trace.listen(lambda record: heard.append(record.kind))
+            return False
+
+    trace.listen(lambda record: None, Kinds())
+    trace.note("server", "a")
+    trace.note("server", "a")
+    assert heard == ["listens", "a"]
+
+
 def test_secrets_are_removed_and_found() -> None:
     trace = Trace(Clock(), secrets=("sk-1", ""))
     assert trace.redact("key sk-1, again sk-1") == "key [redacted], again [redacted]"

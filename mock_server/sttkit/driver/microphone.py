@@ -76,6 +76,9 @@ class Microphone:
     async def until_due(self) -> None:
         """Wait until the next frame is due; always lets the loop turn."""
         loop = self._loop
+        if not self._pace and self._due <= loop.time():
+            await asyncio.sleep(0)
+            return
         while True:
             woken = loop.create_future()
             timer = loop.call_at(self._due, _wake, woken)
