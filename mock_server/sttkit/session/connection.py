@@ -392,7 +392,7 @@ class Connection:
         self._out.hold(self.now + seconds)
 
     @property
-    def lines(self) -> tuple[DelayLine[Any], DelayLine[Any]]:
+    def directions(self) -> tuple[DelayLine[Any], DelayLine[Any]]:
         """To the client and from it; their models may be changed."""
         return self._out, self._in
 

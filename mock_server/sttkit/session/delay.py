@@ -1,4 +1,4 @@
-"""A line with latency, jitter, bandwidth and small pieces: when each item comes out at the far end.
+"""A line with latency, jitter and bandwidth: when each item comes out at the far end.
 
 Order is kept, as TCP keeps it. Randomness comes from a seeded generator that the caller hands in.
 """

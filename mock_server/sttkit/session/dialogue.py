@@ -39,8 +39,6 @@ from sttkit.session.mouth import Mouth
 if TYPE_CHECKING:
     from sttkit.session.connection import Connection
 
-# Members of an enum take long to look up, and every transcript asks.
-_MID_UTTERANCE, _AFTER_FINAL = Point.MID_UTTERANCE, Point.AFTER_FINAL
 _EARLY = "early-message"
 """The one fault at the greeting that comes before it."""
 
@@ -258,10 +256,10 @@ class Dialogue:
         n = 0
         if isinstance(event, Interim):
             self._interims += 1
-            point, n = _MID_UTTERANCE, self._interims
+            point, n = Point.MID_UTTERANCE, self._interims
         elif isinstance(event, Final) and event.text:
-            self._counts[_AFTER_FINAL] += 1
-            point, n = _AFTER_FINAL, self._counts[_AFTER_FINAL]
+            self._counts[Point.AFTER_FINAL] += 1
+            point, n = Point.AFTER_FINAL, self._counts[Point.AFTER_FINAL]
         faults = self._due(point, n) if point is not None else []
         self._mouth.say(said, faults)
         if point is not None:
@@ -299,7 +297,7 @@ class Dialogue:
         connection = self._connection
         for fault in faults:
             self._line.note_fault(fault, point, n, connection.number, connection.stream)
-        connection.note("point", point=point._value_, n=n)
+        connection.note("point", point=point.value, n=n)
 
     def _apply_endings(self, faults: list[Fault]) -> bool:
         endings = [fault for fault in faults if fault.kind.family is Family.ENDING]

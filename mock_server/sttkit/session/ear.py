@@ -1,7 +1,7 @@
 """What a session hears with: the known speech, which answers at once, or an engine, which thinks.
 
-Either way the dialogue hears of it through the same three calls, and what is recognised comes back
-through the callback that the ear was given.
+To the dialogue both are an `Ear`; what is recognised comes back through the callback that the ear
+was given.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ class KnownSpeech:
             noted.append((track, begin, rounded, exact, silent))
         self._noted_to = (reached, rounded)
         if noted or size:
-            to, facts = self._connection, {"spans": tuple(noted), "bytes": size}
-            self._trace.add("server", "audio", to.number, to.stream, facts)
+            connection, facts = self._connection, {"spans": tuple(noted), "bytes": size}
+            self._trace.add("server", "audio", connection.number, connection.stream, facts)
 
 
 class EngineEar:

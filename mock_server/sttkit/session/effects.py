@@ -1,7 +1,8 @@
 """What each fault of the catalogue does to a connection, in one table.
 
-Faults that change single messages are the dialogue's (`sttkit.session.dialogue`); everything that
-acts on bytes, time or the life of the connection is here. A new one is one entry.
+Messages that no healthy server sends are made in `sttkit.session.messages`; the dialogue and its
+mouth edit, silence and delay healthy ones. Everything that acts on bytes, time or the life of the
+connection is here. A new one is one entry.
 """
 
 from __future__ import annotations
@@ -53,17 +54,17 @@ def _session_limit(connection: Connection, fault: Fault) -> None:
 
 
 def _latency(connection: Connection, fault: Fault) -> None:
-    for line in connection.lines:
-        line.model = replace(line.model, latency=fault.seconds)
+    for direction in connection.directions:
+        direction.model = replace(direction.model, latency=fault.seconds)
 
 
 def _jitter(connection: Connection, fault: Fault) -> None:
-    for line in connection.lines:
-        line.model = replace(line.model, jitter=fault.seconds)
+    for direction in connection.directions:
+        direction.model = replace(direction.model, jitter=fault.seconds)
 
 
 def _bandwidth(connection: Connection, fault: Fault) -> None:
-    downstream, _ = connection.lines
+    downstream, _ = connection.directions
     downstream.model = replace(downstream.model, bandwidth=int(str(fault.param)) * 1000.0)
 
 
