@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
@@ -16,7 +18,9 @@ from sttkit.scripting.cases import Case, parse_case
 from sttkit.scripting.model import ACTIONS
 from sttkit.scripting.python import python_of
 from sttkit.scripting.yaml import dump_script, parse_script
+from sttkit.session.line import Line
 from sttkit.strategies import STREAMING, client_steps, placed_faults, scripts, speeches
+from sttkit.trace import Trace
 
 EVERY_FAMILY = (*STREAMING, Family.BATCH)
 
@@ -108,6 +112,20 @@ def test_a_dialect_leaves_out_what_its_provider_does_not_do(placed):
         assert placed.point is not Point.GREETING
     if placed.fault.id == "provider-error":
         assert placed.fault.param in dialect.errors
+
+
+@PROFILE
+@given(st.sampled_from(("google", "google_v2", "nvidia")).flatmap(lambda it: scripts(dialect=it)))
+def test_a_server_of_the_dialect_can_do_all_that_is_asked_of_it(said):
+    # It raises where a call of gRPC has nothing of the kind.
+    Line(said, load_dialect(said.dialect), {}, Trace(lambda: 0.0), Random(0))
+
+
+@PROFILE
+@given(placed_faults("google"))
+def test_nothing_is_taken_back_where_what_was_begun_always_ends_with_a_text(placed):
+    assert not load_dialect("google").facts.retracts
+    assert placed.fault.id != "retract"
 
 
 def test_scripts_shrink_to_one_plain_fault():

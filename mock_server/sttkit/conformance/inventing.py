@@ -20,6 +20,7 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
 from sttkit.audio.speech import Speech, from_items
+from sttkit.conformance.possible import absent_points, can_have, parameters_of
 from sttkit.dialects import load_dialect
 from sttkit.dialects.model import Dialect
 from sttkit.errors import UsageError, unknown_name
@@ -124,8 +125,9 @@ def placed_faults(
     """A fault at a point where it makes sense.
 
     Args:
-        dialect: leaves out what its provider cannot do: points that its sessions have not, errors
-            that it does not document. None: that of the reference plugin.
+        dialect: leaves out what its provider cannot do: points that its sessions have not, faults
+            that its carrier has not, errors that it does not document. None: that of the reference
+            plugin.
         families: of faults, in the order they shrink to.
         points: only at these.
         exclude: ids of faults that are not wanted.
@@ -284,12 +286,8 @@ def _kinds(
         if fault_id not in known:
             raise unknown_name("fault", fault_id, known)
     left_out = {"none", *_NEEDS_TLS, *exclude}
-    if not dialect.facts.greeting_required:
-        left_out.add("no-greeting")
-    if not dialect.errors:
-        left_out.add("provider-error")
     wanted = [kind for kind in CATALOGUE if kind.family in families and kind.id not in left_out]
-    allowed = points - _absent(dialect)
+    allowed = points - absent_points(dialect)
     found = [
         list(_placements(kind, dialect, allowed))
         for kind in sorted(wanted, key=lambda kind: families.index(kind.family))
@@ -304,36 +302,16 @@ def _placements(kind: FaultKind, dialect: Dialect, allowed: frozenset[Point]) ->
     places = [point for point in kind.points if point in allowed]
     places.sort(key=lambda point: point not in _SPOKEN)
     for n in (1, 2):
-        for param in _parameters(kind, dialect):
+        for param in parameters_of(kind, dialect):
             fault = Fault(kind.id, param)
+            if not can_have(dialect, fault):
+                continue
             for point in places:
                 # There is no wait after what is no failure, or one that nobody retries.
                 if point is Point.BACKOFF and (not kind.breaks or _is_final(fault, dialect)):
                     continue
                 if n == 1 or point in _RECURRING:
                     yield Placed(fault, point, n)
-
-
-def _absent(dialect: Dialect) -> frozenset[Point]:
-    """Points that a session of this dialect never gets to."""
-    absent: set[Point] = set()
-    if dialect.facts.greeting == "never":
-        absent.add(Point.GREETING)
-    if not dialect.facts.flush_message:
-        absent.add(Point.FLUSH)
-    if not dialect.facts.end_marker:
-        absent.update((Point.AFTER_END, Point.AFTER_END_ANSWER))
-    if dialect.batch is None:
-        absent.add(Point.BATCH)
-    return frozenset(absent)
-
-
-def _parameters(kind: FaultKind, dialect: Dialect) -> tuple[int | float | str | None, ...]:
-    if kind.parameter is None:
-        return (None,)
-    if kind.id == "provider-error":
-        return tuple(dialect.errors)
-    return kind.parameter.choices or (kind.parameter.default,)
 
 
 @lru_cache(maxsize=32)

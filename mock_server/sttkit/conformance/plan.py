@@ -12,13 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sttkit.dialects.model import Dialect, View
-from sttkit.events import SessionEnded
+from sttkit.conformance.possible import absent_points, can_have, parameters_of
+from sttkit.dialects.model import Dialect
 from sttkit.faults import CATALOGUE, Fault, FaultKind, Placed, Point
-from sttkit.faults.carriers import missing_on
 from sttkit.faults.catalogue import Family
 from sttkit.scripting.cases import Case, parse_case
-from sttkit.session.messages import malformed
 
 Tier = Literal["smoke", "default"]
 World = Literal["simulated", "loopback"]
@@ -215,9 +213,6 @@ _SMOKE = (
 _REAL_TIME_ONLY_WITH_ACTION = frozenset({"half-open", "stop-reading", "stall"})
 """Deaf lines that take a client's heartbeat (a minute) to notice: too dear in real time alone."""
 
-
-_NO_SESSION = View("", {})
-
 _REAL_TIME_LIMIT_S = 20.0
 """Pauses, calls and bursts that last longer are left out of real time: it would take that long."""
 
@@ -273,21 +268,13 @@ def _all(dialect: Dialect, scope: Scope) -> Iterator[Case]:
 
 def _single(kind: FaultKind, dialect: Dialect) -> Iterator[Case]:
     """One fault with each of its parameters: all at its main point, the first at every point."""
-    parameters = _parameters(kind, dialect)
+    parameters = parameters_of(kind, dialect)
     for index, parameter in enumerate(parameters):
         points = kind.points if index == 0 or kind.family is Family.MESSAGES else ()
         for point in points or (_main_point(kind),):
             if point is Point.BACKOFF:
                 continue  # only with an action: the wait itself is like `connecting.n`
             yield Case((Placed(Fault(kind.id, parameter), point, _occurrence(point)),))
-
-
-def _parameters(kind: FaultKind, dialect: Dialect) -> tuple[int | float | str | None, ...]:
-    if kind.parameter is None:
-        return (None,)
-    if kind.id == "provider-error":
-        return tuple(dialect.errors)
-    return kind.parameter.choices or (kind.parameter.default,)
 
 
 def _main_point(kind: FaultKind) -> Point:
@@ -300,31 +287,15 @@ def _occurrence(point: Point) -> int:
 
 
 def _possible(case: Case, dialect: Dialect, scope: Scope) -> bool:
-    facts = dialect.facts
+    absent = absent_points(dialect)
     for placed in case.faults:
         point, fault_id = placed.point, placed.fault.id
-        if point is Point.BATCH and not (scope.batch and dialect.batch):
+        if point in absent or (point is Point.BATCH and not scope.batch):
             return False
-        if point is Point.GREETING and facts.greeting == "never":
+        if not can_have(dialect, placed.fault):
             return False
-        if point is Point.FLUSH and not facts.flush_message:
-            return False
-        if point in (Point.AFTER_END, Point.AFTER_END_ANSWER) and not facts.end_marker:
-            return False
-        if fault_id == "no-greeting" and not facts.greeting_required:
-            return False
-        if fault_id == "retract" and not facts.retracts:
-            return False
-        if fault_id == "null-error" and not malformed("null-error", dialect, _NO_SESSION):
-            return False
-        if fault_id == "unasked-end" and not dialect.write(SessionEnded(), _NO_SESSION):
-            return False  # there is no such message: what is left is `close=1000`
         if fault_id == "certificate" and (scope.world == "loopback" or dialect.host == "localhost"):
             return False  # there is no TLS
-        if missing_on(dialect.carrier, placed.fault) is not None:
-            return False
-        if fault_id == "provider-error" and str(placed.fault.param) not in ("", *dialect.errors):
-            return False
         if (
             scope.world == "loopback"
             and fault_id in _REAL_TIME_ONLY_WITH_ACTION
