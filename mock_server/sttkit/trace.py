@@ -33,6 +33,7 @@ client
 ==================  ==============================================================================
 stream              a stream was opened
 push                ``track``, ``start``, ``end`` of the audio frames pushed in one go
+calling             ``name`` of a call that is waited for begins
 call                ``name`` flush, end_input, aclose …, ``took``, ``error``: a call that returned
 action              ``action``: a client action of the script begins; ``value`` of its parameter
 event               ``type`` and the fields of a SpeechEvent
@@ -41,6 +42,7 @@ metrics             ``audio_duration`` and more of a metrics_collected event
 ended               iteration ended: ``how`` stop, raised or cancelled, and the error's facts
 leak                a secret was seen: ``place`` and the text without it
 log                 a log record of level warning or higher
+released            the plugin has had its time to let go of connections
 census              what is still there: tasks, descriptors, threads, sessions
 loop-error          the event loop's exception handler was called
 blocked             the loop stood still: ``seconds`` and ``where``, ``began`` if only in real time

@@ -143,3 +143,13 @@ def test_told_one_by_one_nothing_is_lost():
 
 def test_a_long_silence_between_events_still_shows_that_audio_flows():
     assert len(body(frames(600))) == 3
+
+
+def test_a_loop_that_never_rested_is_told_with_how_long_or_with_where_time_stood_still():
+    spun = client(1.0, "busy", seconds=0.0, where="main waits at plugin.py:7")
+    burned = client(2.0, "busy", seconds=1.5)
+    first, second = body([spun, burned], width=200)
+    assert first.endswith(
+        "event loop never rested while time stood still: main waits at plugin.py:7"
+    )
+    assert second.endswith("event loop never rested for 1.5 s")

@@ -165,6 +165,12 @@ def _ended(data: Data) -> Told:
     return f"iteration raises {_error(data.get('error'))}", "bad"
 
 
+def _busy(data: Data) -> Told:
+    where = data.get("where")
+    how = f"while time stood still: {where}" if where else f"for {data.get('seconds')} s"
+    return f"event loop never rested {how}", "bad"
+
+
 def _batch(data: Data) -> Told:
     if data.get("error"):
         return f"recognize() raised {_error(data['error'])}", "bad"
@@ -259,6 +265,6 @@ _TELLERS: dict[str, Callable[[Data], Told | None]] = {
         f"the machine was too busy: waited {data.get('seconds')} s for a core",
         "bad",
     ),
-    "busy": lambda data: (f"event loop never rested for {data.get('seconds')} s", "bad"),
+    "busy": _busy,
     "batch": _batch,
 }
