@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sttkit.session.delay import DelayLine, LineModel
+from sttkit.session.delay import DelayLine, DelayModel
 
 
 def line(**model: float) -> DelayLine[str]:
-    return DelayLine(LineModel(**model), Random(0).random)
+    return DelayLine(DelayModel(**model), Random(0).random)
 
 
 def test_a_line_without_properties_is_direct() -> None:
@@ -61,7 +61,7 @@ def test_a_held_line_lets_nothing_out_and_then_all_in_order() -> None:
 def test_order_is_kept_and_nothing_comes_early_or_gets_lost(
     items: list[tuple[float, int]], latency: float, jitter: float, bandwidth: float | None
 ) -> None:
-    delayed: DelayLine[int] = DelayLine(LineModel(latency, jitter, bandwidth), Random(1).random)
+    delayed: DelayLine[int] = DelayLine(DelayModel(latency, jitter, bandwidth), Random(1).random)
     sent: list[float] = []
     arrived: list[int] = []
     for number, (at, size) in enumerate(sorted(items)):
@@ -76,10 +76,10 @@ def test_order_is_kept_and_nothing_comes_early_or_gets_lost(
 
 def test_a_line_that_is_given_another_model_delays_what_follows() -> None:
     slowed = line()
-    slowed.model = LineModel(latency=0.5)
+    slowed.model = DelayModel(latency=0.5)
     assert not slowed.is_direct
     slowed.put("a", 1.0)
-    slowed.model = LineModel()
+    slowed.model = DelayModel()
     assert not slowed.is_direct  # what is on its way must not be overtaken
     assert slowed.take(1.5) == ["a"]
     assert slowed.is_direct

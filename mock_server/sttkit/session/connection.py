@@ -19,7 +19,7 @@ from sttkit.dialects.model import Message, Opening, Request
 from sttkit.faults import Fault
 from sttkit.session.actions import Action, Drop, Reset, Resume, Send, Shut, StopReading
 from sttkit.session.batch import BatchExchange
-from sttkit.session.delay import DelayLine, LineModel
+from sttkit.session.delay import DelayLine, DelayModel
 from sttkit.session.dialogue import Dialogue
 from sttkit.session.door import Door
 from sttkit.session.effects import apply_to
@@ -65,7 +65,7 @@ class Connection:
         self.stream: str | None = None
         self.now = now
         self._actions: list[Action] = []
-        model = LineModel(line.script.network.latency, line.script.network.jitter)
+        model = DelayModel(line.script.network.latency, line.script.network.jitter)
         self._out: DelayLine[Action] = DelayLine(model, line.rng.random)
         self._in: DelayLine[bytes] = DelayLine(model, line.rng.random)
         self._timers: list[tuple[float, int, Callable[[], None]]] = []

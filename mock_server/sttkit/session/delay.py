@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class LineModel:
+class DelayModel:
     """Properties of one direction.
 
     Attributes:
@@ -40,7 +40,7 @@ class DelayLine(Generic[T]):
             Asked for each message, changed by next to none.
     """
 
-    def __init__(self, model: LineModel, draw: Callable[[], float]) -> None:
+    def __init__(self, model: DelayModel, draw: Callable[[], float]) -> None:
         self._draw = draw
         self._items: deque[tuple[float, T]] = deque()
         self._last_due = 0.0
@@ -48,12 +48,12 @@ class DelayLine(Generic[T]):
         self.model = model
 
     @property
-    def model(self) -> LineModel:
+    def model(self) -> DelayModel:
         """What the line does; assign another model to change it."""
         return self._model
 
     @model.setter
-    def model(self, model: LineModel) -> None:
+    def model(self, model: DelayModel) -> None:
         self._model = model
         self._reconsider()
 
