@@ -18,6 +18,7 @@ from sttkit.dialects.model import Message, Opening, View
 from sttkit.events import (
     Acknowledged,
     Audio,
+    ClientEvent,
     Config,
     EndOfStream,
     Final,
@@ -147,9 +148,7 @@ class Dialogue:
                 view.chunk_bytes = len(pcm)
                 self._ear.hear(pcm, self._rate)
             return
-        text = message if isinstance(message, str) else f"{len(message)} bytes"
-        what = CONTROL[type(event)]
-        self._connection.note("control", what=what, text=self._line.trace.redact(text[:500]))
+        self._note_control(event, message)
         if isinstance(event, Keepalive):
             self._last_heard = self._connection.now
             self._mouth.say(Said(Acknowledged("keepalive")))
@@ -161,6 +160,12 @@ class Dialogue:
             self._hear_end()
         elif isinstance(event, Unintelligible):
             self._say_failure(event.error or self._facts.bad_message, event.reason)
+
+    def _note_control(self, event: ClientEvent, message: Message) -> None:
+        """Note what the client says besides audio."""
+        text = message if isinstance(message, str) else f"{len(message)} bytes"
+        what = _CONTROL[type(event)]
+        self._connection.note("control", what=what, text=self._line.trace.redact(text[:500]))
 
     def _configure(self, config: Config) -> None:
         first = not self._config
@@ -349,7 +354,7 @@ class Dialogue:
         }
 
 
-CONTROL: dict[type, str] = {
+_CONTROL: dict[type, str] = {
     Config: "config",
     Keepalive: "keepalive",
     Flush: "flush",

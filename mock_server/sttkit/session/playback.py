@@ -34,7 +34,7 @@ from sttkit.events import (
 )
 from sttkit.faults import Family, Fault, Point
 from sttkit.recogniser import Reached, Recogniser, Said
-from sttkit.session.dialogue import CONTROL, Dialogue
+from sttkit.session.dialogue import Dialogue
 from sttkit.session.ear import Ear, KnownSpeech
 from sttkit.session.frames import close_payload, ping_bytes
 from sttkit.session.recorded import fail_as
@@ -100,7 +100,7 @@ class Playback(Dialogue):
     def hear(self, message: Message) -> None:
         """A whole client message arrived."""
         now = self._connection.now
-        event = self._dialect.read(message, self._view)
+        event = self._read(message, self._view)
         if isinstance(event, Audio):
             self._bytes += len(event.pcm)
             if not self._ended:
@@ -109,10 +109,7 @@ class Playback(Dialogue):
                 self._reel.heard(self._began_us + self._heard_us, now)
             self._play()
             return
-        text = message if isinstance(message, str) else f"{len(message)} bytes"
-        self._connection.note(
-            "control", what=CONTROL[type(event)], text=self._line.trace.redact(text[:500])
-        )
+        self._note_control(event, message)
         if isinstance(event, Keepalive):
             return
         if isinstance(event, Config):
