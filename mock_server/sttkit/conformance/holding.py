@@ -16,10 +16,11 @@ from sttkit.conformance.jobs import DEFAULT_WORLD, PROBE
 from sttkit.conformance.options import chosen_laws
 from sttkit.conformance.plan import World
 from sttkit.conformance.reproduce import reproducer_of
+from sttkit.conformance.result import BROKEN
 from sttkit.conformance.surveying import survey_of, target_of
 from sttkit.dialects import is_same
 from sttkit.errors import SttkitError, UsageError
-from sttkit.laws.model import Judgement, Law, Run, Verdict
+from sttkit.laws.model import Judgement, Law, Run
 from sttkit.scripting.model import Script
 from sttkit.scripting.python import python_of
 from sttkit.scripting.yaml import dump_script
@@ -29,8 +30,6 @@ from sttkit.targets.model import Target
 if TYPE_CHECKING:
     from sttkit.targets.given import Given
     from sttkit.worlds.played import Played
-
-_BROKEN = (Verdict.FAIL, Verdict.WARN)
 
 
 def assert_holds(
@@ -128,7 +127,7 @@ def broken_in(run: Run, laws: Iterable[Law]) -> Mapping[str, Judgement]:
         if not suspects:
             break
         said = judge(run.knowing(known), suspects)
-        suspects = tuple(law for law in suspects if said[law.id].verdict in _BROKEN)
+        suspects = tuple(law for law in suspects if said[law.id].verdict in BROKEN)
         broken = {law.id: broken.get(law.id, said[law.id]) for law in suspects}
     return broken
 

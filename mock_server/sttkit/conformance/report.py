@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sttkit.conformance.result import (
+    BROKEN,
     CaseResult,
     CheckResult,
     Finding,
@@ -266,9 +267,9 @@ def _print_comparison(targets: Iterable[TargetResult], console: Console) -> None
 def _cell(verdicts: Sequence[LawVerdict]) -> Text | None:
     """What a target did with a law, worst first: ``fail 2/31``; None if it was never asked."""
     counts = Counter(said.verdict for said in verdicts)
-    asked = sum(counts[v] for v in (Verdict.PASS, Verdict.FAIL, Verdict.WARN))
+    asked = sum(counts[v] for v in (Verdict.PASS, *BROKEN))
     own = Counter(s.verdict for s in verdicts if s.owner == "plugin")
-    for verdict in (Verdict.FAIL, Verdict.WARN):
+    for verdict in BROKEN:
         if own[verdict]:
             return Text(f"{verdict.value} {own[verdict]}/{asked}", style=_STYLES[verdict])
     theirs = counts[Verdict.FAIL] + counts[Verdict.WARN]

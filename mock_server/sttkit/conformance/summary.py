@@ -41,7 +41,7 @@ def owner_of(
     subject: Subject, case_id: str, law_id: str, judgement: Judgement, probed: Probed
 ) -> Owner:
     """Whose fault a verdict is: what the probe breaks as well is the framework's."""
-    if judgement.verdict not in (Verdict.FAIL, Verdict.WARN):
+    if judgement.verdict not in BROKEN:
         return "plugin"
     if subject.spec == PROBE:
         return "framework"
@@ -49,7 +49,7 @@ def owner_of(
     if not isinstance(said, Outcome):
         return "plugin"
     # The probe emits START_OF_SPEECH on a good day.
-    broke = said.judged[True][law_id].verdict in (Verdict.FAIL, Verdict.WARN)
+    broke = said.judged[True][law_id].verdict in BROKEN
     return "framework" if broke else "plugin"
 
 
