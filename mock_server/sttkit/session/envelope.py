@@ -83,11 +83,6 @@ def status_of_close(code: int | None) -> Status:
     return _OF_CLOSE.get(code or 1000, Status.UNKNOWN)
 
 
-def close_code(status: Status) -> int:
-    """The close code that names a status; see `status_of_close`."""
-    return _OWN_CLOSES + status
-
-
 def request_head(method: str, metadata: list[tuple[str, str]]) -> bytes:
     """The head of a client's call."""
     lines = [f"POST {method} HTTP/1.1", *(f"{name}: {_plain(value)}" for name, value in metadata)]
