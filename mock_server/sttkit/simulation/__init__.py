@@ -5,7 +5,8 @@
     loop.run_until_complete(main())  # servers and clients; hours pass in seconds
 
 * `clock` - virtual time.
-* `loop` - an event loop over it, `SimulatedLoop`; `connecting` and `refusals` are parts of it.
+* `loop` - an event loop over it, `SimulatedLoop`; `connecting` and `refusals` are parts of it, its
+  callbacks and tasks are kept in `handles`.
 * `network` - host names, ports and connections.
 * `line` - what a direction does to bytes: latency, jitter, bandwidth, pieces, cuts, silence.
 * `pipe` - one direction of a connection, with what the kernels at its ends hold.

@@ -135,10 +135,9 @@ class Captured:
             function = value.__func__ if kind in (staticmethod, classmethod) else value
             substitute = _SUBSTITUTE_OF.get(id(function))
             if substitute is not None:
-                new = substitute if function is value else type(value)(substitute)
                 # A function in a class would be bound to its instances, which a built-in is not.
-                new = staticmethod(substitute) if function is value else new
-                self.places.append(Place(owner, attribute, value, new))
+                wrapped = staticmethod if function is value else kind
+                self.places.append(Place(owner, attribute, value, wrapped(substitute)))
             elif type(function) is FunctionType:
                 self._search_function(function)
             elif issubclass(kind, random.Random):
