@@ -153,3 +153,15 @@ def test_scripts_shrink_to_one_plain_fault():
 def test_wrong_arguments_are_said_when_the_strategy_is_used(strategy, problem):
     with pytest.raises(UsageError, match=problem):
         find(strategy, lambda value: True, settings=PROFILE)
+
+
+def test_a_script_that_fails_a_test_is_shown_as_it_is():
+    @PROFILE
+    @given(scripts())
+    def has_no_fault(said):
+        assert not said.faults
+
+    with pytest.raises(AssertionError) as caught:
+        has_no_fault()
+    shown = "".join("\n".join(vars(caught.value)["__notes__"]).split())
+    assert "faults=(Placed(fault=Fault(id='close',param=1011)," in shown

@@ -268,8 +268,15 @@ def _met_faults(
     spoken = load_dialect(dialect or DEFAULT_DIALECT)
     one = placed_faults(dialect, families=families, points=points, exclude=exclude)
     drawn = st.lists(one, min_size=at_least, max_size=at_most)
-    met = drawn.map(lambda placed: tuple(_reachable(placed, spoken)))
-    return met.filter(lambda placed: len(placed) >= at_least)
+    return _met(drawn, spoken).filter(lambda placed: len(placed) >= at_least)
+
+
+@st.composite
+def _met(
+    draw: st.DrawFn, drawn: st.SearchStrategy[list[Placed]], dialect: Dialect
+) -> tuple[Placed, ...]:
+    # With `map`, Hypothesis would show its function in place of the faults of a failing script.
+    return tuple(_reachable(draw(drawn), dialect))
 
 
 @lru_cache(maxsize=32)
