@@ -19,9 +19,9 @@ TRACKS = ("one", "two")
 
 @dataclass(frozen=True)
 class Heard:
-    """Audio of a track, milliseconds; it jumps by so many before."""
+    """Audio of a track, or silence of the client's, milliseconds; it jumps by so many before."""
 
-    track: str
+    track: str | None
     jump: int
     length: int
 
@@ -37,7 +37,9 @@ _AUDIO = st.builds(
     st.sampled_from((0, 0, 0, 0, 40, 700, -90)),
     st.integers(1, _MOST),
 )
-_STEPS = st.lists(_AUDIO | _AUDIO | _AUDIO | st.sampled_from(("flush", "retract")), max_size=25)
+_SILENCE = st.builds(Heard, st.none(), st.just(0), st.integers(1, _MOST))
+_ASKED = st.sampled_from(("flush", "retract"))
+_STEPS = st.lists(_AUDIO | _AUDIO | _AUDIO | _SILENCE | _ASKED, max_size=25)
 
 
 @st.composite
@@ -62,7 +64,7 @@ def said(
 ) -> list[list[Said | Reached]]:
     """What is said on each step, if audio comes in pieces of at most so many milliseconds."""
     recogniser = Recogniser(tracks, **options)
-    at = dict.fromkeys(tracks, 0)
+    at: dict[str | None, int] = dict.fromkeys((*tracks, None), 0)
     told: list[list[Said | Reached]] = []
     for step in steps:
         if isinstance(step, str):
@@ -73,7 +75,10 @@ def said(
         end = at[step.track] = begin + step.length
         for start in range(begin, end, piece):
             until = min(start + piece, end)
-            answer += recogniser.hear(Span(step.track, start * MS, until * MS))
+            if step.track is None:
+                answer += recogniser.hear(Span(None, 0.0, (until - start) * MS, silent=True))
+            else:
+                answer += recogniser.hear(Span(step.track, start * MS, until * MS))
         told.append(answer)
     told.append(list(recogniser.end()))
     return told
