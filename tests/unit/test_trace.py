@@ -90,6 +90,27 @@ def test_secrets_are_removed_and_found() -> None:
     assert not trace.holds_secret("nothing")
 
 
+@pytest.mark.parametrize("before", ["", "k", "ke", "key:"])
+def test_an_encoded_secret_is_a_secret(before: str) -> None:
+    secret = "canary/+key-1"
+    trace = Trace(Clock(), secrets=(secret,))
+    plain = (before + secret + ":x").encode()
+    for encoded in (
+        base64.b64encode(plain).decode(),
+        base64.urlsafe_b64encode(plain).decode(),
+        quote(before + secret, safe=""),
+    ):
+        assert trace.holds_secret(f"Basic {encoded}")
+        assert REDACTED in trace.redact(f"Basic {encoded}")
+        assert not trace.holds_secret(trace.redact(f"Basic {encoded}"))
+    assert not trace.holds_secret(base64.b64encode(b"canary").decode())
+
+
+def test_a_short_secret_is_looked_for_as_it_is_only() -> None:
+    trace = Trace(Clock(), secrets=("sk-1",))
+    assert not trace.holds_secret(base64.b64encode(b"sk-1").decode())
+
+
 def test_a_line_keeps_the_records_own_facts_apart_from_the_events() -> None:
     clock = Clock()
     trace = Trace(clock)

@@ -96,6 +96,8 @@ _COMBINED = (
     "reset@mid-utterance.2/no-greeting@greeting",
     "close=1011@mid-utterance.2/reset@before-audio",
     "reset@mid-utterance.2/reset@mid-utterance.2",
+    # What the first session was given, such as a heartbeat, the second one needs as well.
+    "close=1011@mid-utterance.2/half-open@mid-utterance.2",
     "close=1001@between-utterances/close=1001@between-utterances",
     # A final in between starts the budget over.
     "refused@backoff.3/close=1011@between-utterances.3",
@@ -148,6 +150,9 @@ _COMBINED = (
     "reset@mid-utterance.2+end",
     "close=1011@after-final+end",
     "close=1011@mid-utterance.2+update-options",
+    # Options that change when an attempt is under way, the first one or another.
+    "slow-handshake@connecting+update-options",
+    "close=1011@mid-utterance.2/slow-handshake@connecting.2+update-options",
     # All that was said of an utterance is taken back.
     "retract@mid-utterance.3",
     # Streams that end by themselves, and that nobody closes.

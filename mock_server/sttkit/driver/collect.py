@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,7 @@ class Collector:
         alternatives = getattr(event, "alternatives", None) or ()
         first = alternatives[0] if alternatives else None
         language = getattr(first, "language", None)
+        words = getattr(first, "words", None) or ()
         self._trace.note(
             "client",
             "event",
@@ -60,7 +61,8 @@ class Collector:
             language=str(language) if language is not None else None,
             alternatives=len(alternatives),
             usage_s=getattr(getattr(event, "recognition_usage", None), "audio_duration", None),
-            words=len(getattr(first, "words", None) or ()),
+            words=len(words),
+            words_span=_span_of(words),
         )
         self.check("event", _safe(repr, event), stream)
 
@@ -105,6 +107,15 @@ class Collector:
             acquired=connection and not audio,
         )
         self.check("metrics", _safe(repr, metrics), stream)
+
+
+def _span_of(words: Sequence[object]) -> list[object] | None:
+    """Where the first of them starts and the last one ends; None where they do not say."""
+    if not words:
+        return None
+    span = (getattr(words[0], "start_time", None), getattr(words[-1], "end_time", None))
+    # What was not given is an object of its own.
+    return [value if isinstance(value, (int, float)) else None for value in span]
 
 
 def error_facts(error: BaseException, trace: Trace) -> dict[str, Any]:

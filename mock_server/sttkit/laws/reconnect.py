@@ -65,7 +65,9 @@ def _survives_updates(run: Run, stream: Stream) -> list[Judgement]:
 
 def _repeats(run: Run, stream: Stream, before: Connection, after: Connection) -> Judgement:
     order, under_way = run.history.order, run.history.attempt_lag
-    updated = [r for r in _updates(run, stream) if order(r) < after.order]
+    # A session that is configured by a message is told what was changed since its handshake.
+    told = [order(r) for r in after.of("config") if not after.heard or r.at <= after.heard[0].at]
+    updated = [r for r in _updates(run, stream) if order(r) < max(told, default=after.order)]
     # The server sees an attempt later than it was begun, perhaps with the options of before.
     between = any(order(r) > before.order or r.at > before.began - under_way for r in updated)
     known = [r for r in updated if r.at <= max(before.over, after.began - under_way)]
@@ -115,15 +117,18 @@ def _apply(run: Run, stream: Stream, update: Record) -> Judgement:
     if not stream.input_open(order):
         return passed()
     wanted = dict(run.subject.updates)
-    position = stream.pushed_by(update.at) + _APPLIES_S
+    able = _hears_from(stream, update, order)
+    if able is None:
+        return unexercised("no session came up that could be told")
     # A session may have to be brought to its end first, as slowly as the server makes that.
     slow = [parse_fault(str(r.data["fault"])) for r in history.faults if r.data["id"] in _SLOW_ENDS]
+    position = stream.pushed_by(able) + _APPLIES_S
     until = stream.pushed_at(position) + history.lag + sum(fault.seconds for fault in slow)
     for record in _configured(run, stream, order):
         values = record.data.get("values") or {}
         if record.at <= until and all(_same(values.get(k), v) for k, v in wanted.items()):
             return passed()
-    broke = [failure.at for failure in stream.failures]
+    broke = [failure.at for failure in stream.failures if failure.order > order]
     broke += [c.violation.at for c in stream.connections if c.violation is not None]
     if min(broke, default=NEVER) <= until or any(r.data.get("deaf") for r in history.faults):
         return unexercised("the line failed")
@@ -134,6 +139,16 @@ def _apply(run: Run, stream: Stream, update: Record) -> Judgement:
     said = ", ".join(f"{key}={value}" for key, value in wanted.items())
     expected = f"{said} at the server within {secs(_APPLIES_S)} of audio, by message or reconnect"
     return broken(expected, "the options of before", until)
+
+
+def _hears_from(stream: Stream, update: Record, order: int) -> float | None:
+    """When a session was up that could be told of an update: at once, or when the line is back."""
+    current = stream.current(order)
+    if current is None or (current.failure is not None and current.failure.order < order):
+        current = stream.next_attempt(order)
+    while current is not None and current.ready is None:
+        current = stream.next_attempt(current.order)
+    return None if current is None or current.ready is None else max(update.at, current.ready.at)
 
 
 def _configured(run: Run, stream: Stream, order: int) -> list[Record]:

@@ -35,6 +35,10 @@ def times_go_forward(run: Run) -> Judgement:
 
 
 def _go_forward(run: Run, stream: Stream) -> Judgement:
+    for event in stream.transcripts:
+        flaw = _flaw_of_words(stream, event)
+        if flaw is not None:
+            return flaw
     timed = [r for r in stream.transcripts if r.data.get("start") or r.data.get("end")]
     if not timed:
         return unexercised("there was no transcript with times")
@@ -148,20 +152,49 @@ def _earliest(before: list[Record], after: Record) -> float:
 def _flaw(stream: Stream, event: Record) -> Judgement | None:
     start, end = event.data.get("start"), event.data.get("end")
     for value in (start, end):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return broken("times in seconds", repr(value), event.at)
-        if not math.isfinite(value) or value < 0:
-            return broken("times in seconds, 0 or more", f"{value}", event.at)
+        flaw = _no_time(value, "times", event)
+        if flaw is not None:
+            return flaw
     assert isinstance(start, (int, float))
     assert isinstance(end, (int, float))
     if end < start:
         return broken("an end no earlier than the start", f"{secs(start)} to {secs(end)}", event.at)
+    return _too_late(stream, event, start, "times")
+
+
+def _flaw_of_words(stream: Stream, event: Record) -> Judgement | None:
+    """What is wrong with the times of a transcript's single words, where they have any."""
+    first, last = event.data.get("words_span") or (None, None)
+    if first is None or last is None:
+        return None
+    for value in (first, last):
+        flaw = _no_time(value, "times of words", event)
+        if flaw is not None:
+            return flaw
+    if not _lasts(event):
+        return _too_late(stream, event, first, "times of words")
+    start, end = float(event.data["start"]), float(event.data["end"])
+    if start - END_SLACK_S <= first <= end + END_SLACK_S and last <= end + END_SLACK_S:
+        return None
+    expected = f"words within their transcript's times, {_span(event)}"
+    return broken(expected, f"words from {secs(first)} to {secs(last)}", event.at)
+
+
+def _no_time(value: object, what: str, event: Record) -> Judgement | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return broken(f"{what} in seconds", repr(value), event.at)
+    if not math.isfinite(value) or value < 0:
+        return broken(f"{what} in seconds, 0 or more", f"{value}", event.at)
+    return None
+
+
+def _too_late(stream: Stream, event: Record, start: float, what: str) -> Judgement | None:
     # The base class takes audio that waited for a connection for audio of when it was connected:
     # so a time may lie ahead, but by no more than all that was pushed. Milliseconds do.
     latest = event.at - stream.opened.at + stream.pushed_by(event.at) + _AHEAD_S
     if start > latest:
         observed = f"{secs(start)}, when the stream was {secs(event.at - stream.opened.at)} old"
-        return broken("times in seconds since the stream began", observed, event.at)
+        return broken(f"{what} in seconds since the stream began", observed, event.at)
     return None
 
 
@@ -195,11 +228,13 @@ LAWS = (
         "must",
         "Start and end times are in seconds since the stream began, no end lies before its start, "
         "and across a reconnect they do not go backwards by more than 0.1 s. They are those that "
-        "the server told of its session, moved on by no more than the age of the stream then.",
+        "the server told of its session, moved on by no more than the age of the stream then. Those "
+        "of single words lie within their transcript's.",
         "Times that start over put the second half of a call on top of the first, in subtitles as "
         "in interruptions.",
         "The times of transcripts, before and after each new session where audio is pushed at "
-        "real pace, and those of each final whose words the server said once.",
+        "real pace, and those of each final whose words the server said once; the first and the "
+        "last time of the words of each transcript.",
         times_go_forward,
         since=(1, 3, 9),
     ),

@@ -96,6 +96,12 @@ AUDIO = (
         ),
     ),
     breaks(
+        "TIME-1:words",
+        "close=1011@after-final",
+        "moves on the times of transcripts, and not those of their words",
+        events("word.start + self._offset, word.end + self._offset", "word.start, word.end"),
+    ),
+    breaks(
         "TIME-2",
         "none@idle",
         "is surer than sure",

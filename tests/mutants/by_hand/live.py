@@ -19,6 +19,15 @@ LIVE = (
         connection("headers=server.headers, heartbeat=heartbeat", "headers=server.headers"),
     ),
     breaks(
+        "LIVE-2:again",
+        "close=1011@mid-utterance.2/half-open@mid-utterance.2",
+        "sends pings on its first connection only",
+        stream(
+            "heartbeat=self._heartbeat\n        )\n",
+            "heartbeat=self._heartbeat\n        )\n        self._heartbeat = None\n",
+        ),
+    ),
+    breaks(
         "LIVE-3",
         "no-answer@connecting",
         "waits for the handshake without a limit",

@@ -138,6 +138,20 @@ RETRY = (
         ),
     ),
     breaks(
+        "RETRY-15:connecting",
+        "slow-handshake@connecting+update-options",
+        "drops what is changed while it connects",
+        stream(
+            "            self._input_ch.send_nowait(self._OptionsChanged())",
+            "            if hasattr(self, '_up'):\n"
+            "                self._input_ch.send_nowait(self._OptionsChanged())",
+        ),
+        stream(
+            "        # The server's times start over.",
+            "        self._up = True\n        # The server's times start over.",
+        ),
+    ),
+    breaks(
         "RETRY-13",
         "reset@after-end",
         "after the end of the input it waits for ever on a line that is gone",

@@ -219,6 +219,7 @@ class Story:
             "alternatives": 1 if text or kind.endswith("transcript") else 0,
             "usage_s": None,
             "words": 0,
+            "words_span": None,
         }
         return self.client("event", **{**facts, **data})
 

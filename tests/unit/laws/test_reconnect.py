@@ -121,6 +121,13 @@ def options_change_while_the_line_is_mended() -> Run:
     return tale.left().opened(language="fr").talk(until=2.5).run(subject=UPDATED)
 
 
+@cases.passes("RETRY-12")
+def options_change_between_a_handshake_and_the_message_that_configures_its_session() -> Run:
+    tale = story().stream().opened(language="en").talk(until=1.0).fault("reset").error().later(0.1)
+    tale.attempt().answered().call("update_options").later(0.05).config(language="fr").ready()
+    return tale.talk(until=2.5).run(subject=UPDATED)
+
+
 @cases.fails("RETRY-12")
 def options_that_changed_long_before_a_reconnect_are_forgotten() -> Run:
     tale = story().stream().opened(language="en").talk(until=1.0).fault("reset").error()
@@ -250,6 +257,36 @@ def changing_an_option_when_input_has_ended_raises() -> Run:
     tale = story().first().call("end_input").later(0.1)
     tale.call("update_options", error=an_error(type="ChanClosed", api=False))
     return tale.server_ends().ended().shut().run(subject=UPDATED)
+
+
+def updated_while_the_line_is_down() -> Story:
+    tale = story().stream().opened(language="en").talk(until=1.0).fault("reset").error()
+    tale.later(0.1).attempt().answered().config(language="en").action("update-options")
+    return tale.call("update_options").talk(until=1.5, heard=False).ready()
+
+
+@cases.passes("RETRY-15")
+def what_is_changed_while_the_line_is_down_is_told_by_a_message() -> Run:
+    tale = updated_while_the_line_is_down().control("config").config(language="fr")
+    return tale.talk(until=4.0).run(subject=UPDATED)
+
+
+@cases.fails("RETRY-15")
+def what_is_changed_while_the_line_is_down_is_forgotten() -> Run:
+    return updated_while_the_line_is_down().talk(until=4.0).run(subject=UPDATED)
+
+
+@cases.skips("RETRY-15")
+def the_line_breaks_once_more_before_new_options_can_apply() -> Run:
+    tale = updated_while_the_line_is_down().talk(until=1.7).fault("reset").error()
+    return tale.talk(until=4.0).run(subject=UPDATED)
+
+
+@cases.skips("RETRY-15")
+def the_line_stays_down_when_an_option_was_changed() -> Run:
+    tale = story().stream().opened(language="en").talk(until=1.0).fault("reset").error()
+    tale.action("update-options").call("update_options")
+    return tale.talk(until=4.0).run(subject=UPDATED)
 
 
 @cases.skips("RETRY-15")

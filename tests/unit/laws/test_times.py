@@ -53,6 +53,46 @@ def times_are_in_milliseconds() -> Run:
     return reconnected((400.0, 1120.0), (1920.0, 2780.0)).run()
 
 
+def with_word_times(first: list[float | None], second: list[float | None]) -> Run:
+    """Two utterances on two sessions, right but for the times of their single words."""
+    tale = story().stream().opened().talk(until=1.42)
+    tale.final("hello there", start=0.4, end=1.12, words=2, words_span=first).fault("reset")
+    tale.error().talk(until=1.6, heard=False).opened().talk(until=3.08)
+    tale.final("how are you", start=1.92, end=2.78, words=3, words_span=second)
+    return tale.finished().run()
+
+
+@cases.passes("TIME-1")
+def words_lie_within_their_transcripts() -> Run:
+    return with_word_times([0.4, 1.12], [1.92, 2.78])
+
+
+@cases.passes("TIME-1")
+def words_come_without_times() -> Run:
+    return with_word_times([None, None], [None, None])
+
+
+@cases.fails("TIME-1")
+def words_start_over_at_a_reconnect_and_their_transcripts_do_not() -> Run:
+    return with_word_times([0.4, 1.12], [0.32, 1.18])
+
+
+@cases.fails("TIME-1")
+def words_are_in_milliseconds_and_their_transcripts_in_seconds() -> Run:
+    return with_word_times([400.0, 1120.0], [1920.0, 2780.0])
+
+
+@cases.fails("TIME-1")
+def the_time_of_a_word_is_not_a_number() -> Run:
+    return with_word_times([0.4, math.nan], [1.92, 2.78])
+
+
+@cases.fails("TIME-1")
+def words_are_in_milliseconds_and_their_transcripts_without_times() -> Run:
+    tale = story().first()
+    return tale.final("hello there", words=2, words_span=[400.0, 1120.0]).second().finished().run()
+
+
 @cases.fails("TIME-1")
 def a_time_is_not_a_number() -> Run:
     return reconnected((0.4, math.nan), (1.92, 2.78)).run()
