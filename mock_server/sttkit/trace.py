@@ -58,18 +58,22 @@ batch               a recognize() call returned: ``text`` or the error's facts
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableSequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast
+from urllib.parse import quote
 
 Side = Literal["server", "client"]
 
 _json_of = json.JSONEncoder(sort_keys=True, default=str).encode
 
 REDACTED = "[redacted]"
+_LONG_ENOUGH = 8
+"""Pieces of base64 that stand for fewer characters occur by chance."""
 
 
 class Record(NamedTuple):
@@ -101,7 +105,8 @@ class Trace:
 
     Args:
         clock: current time in seconds, of any origin.
-        secrets: values that must never be stored; `redact` removes them.
+        secrets: values that must never be stored, as they are, percent-encoded or in base64;
+            `redact` removes them.
         limit: how many records are kept, the latest ones; None for all of them. A message of audio
             takes about half a kilobyte, so a stream of 50 a second fills 90 MB in an hour.
     """
@@ -115,7 +120,7 @@ class Trace:
     ) -> None:
         self._clock = clock
         self._origin = clock()
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._secrets = tuple(form for secret in secrets if secret for form in _forms_of(secret))
         self.records: MutableSequence[Record] = [] if limit is None else deque(maxlen=limit)
         self._listeners: list[tuple[Callable[[Record], None], Collection[str] | None]] = []
         self._told: dict[str, list[Callable[[Record], None]]] = {}  # of each kind so far
@@ -197,6 +202,22 @@ class Trace:
     def sha256(self) -> str:
         """Hash of the whole trace: equal traces, equal runs."""
         return hashlib.sha256(self.to_jsonl().encode()).hexdigest()
+
+
+def _forms_of(secret: str) -> tuple[str, ...]:
+    """A secret, and what it looks like in a URL and within base64, as in ``Authorization: Basic``.
+
+    What stands before it decides how base64 cuts it up; the characters at its edges, which depend
+    on its neighbours, are left out.
+    """
+    forms = [secret, quote(secret, safe="")]
+    if len(secret) >= _LONG_ENOUGH:
+        for before, shared in ((0, 0), (1, 2), (2, 3)):
+            plain = b" " * before + secret.encode()
+            whole = len(plain) * 8 // 6
+            for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
+                forms.append(alphabet(plain).decode()[shared:whole])
+    return tuple(dict.fromkeys(forms))
 
 
 def line_of(record: Record) -> str:

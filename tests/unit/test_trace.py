@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from urllib.parse import quote
 
-from sttkit.trace import Trace
+import pytest
+
+from sttkit.trace import REDACTED, Trace
 
 
 class Clock:

@@ -17,7 +17,8 @@ LAWS = (
         "must",
         "The API key appears in no log record, exception text or repr, event, report or cassette.",
         "Logs and error trackers are read by many; a key in them has to be revoked.",
-        "A key that no text contains by chance, looked for in everything that comes out.",
+        "A key that no text contains by chance, looked for in everything that comes out, as it is, "
+        "percent-encoded and in base64.",
         no_secret_leaks,
     ),
 )
