@@ -156,6 +156,21 @@ class Unmarked(Stream):
         pass
 
 
+@breaks("ORDER-10", "none@idle")
+class Piling(Stream):
+    """Takes each interim for what is new, and adds it to those before."""
+
+    _pile = ""
+
+    def _interim(self, data):
+        self._pile = data.text = f"{self._pile} {data.text}".strip()
+        super()._interim(data)
+
+    def _final(self, data):
+        self._pile = ""
+        super()._final(data)
+
+
 @breaks("ORDER-3:batch", "none@batch")
 class Hasty(STT):
     """Takes the first segment of a recording for all of it."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from sttkit.laws.batch import words_are_those_answered
 from sttkit.laws.finals import delivered_as_owed, difference, items_of, told_as
-from sttkit.laws.judging import overall, secs
+from sttkit.laws.judging import count, overall, secs
 from sttkit.laws.model import (
     Judgement,
     Law,
@@ -100,6 +101,53 @@ def _said_again(run: Run, stream: Stream, interim: Record, final: Record) -> boo
     )
 
 
+def interims_are_the_servers_words(run: Run) -> Judgement:
+    return each_stream_in_order(run, _says_as_the_server)
+
+
+def _says_as_the_server(run: Run, stream: Stream) -> Judgement:
+    """No interim has a word more often than the server said it, each of its sessions once."""
+    interims = [r for r in stream.transcripts if r.data["type"] != FINAL]
+    if not interims:
+        return unexercised("there was no interim")
+    if run.history.unassigned:
+        return unexercised("not all that the server said to this stream is known")
+    # Of pieces of a segment, one too few or too many makes other words of the rest.
+    unsound = any(c.of("injected") or c.of("withheld") for c in stream.connections)
+    if unsound or any(r.data.get("duplicate") for r in stream.sent):
+        return unexercised("a message was kept back, slipped in or sent twice")
+    said = _Said()
+    for record in sorted((*stream.sent, *interims), key=run.history.order):
+        words = Counter(words_of(text_of(record)))
+        if record.kind == "sent":
+            said.add(record, words)
+            continue
+        for word, times in words.items():
+            if times > said.often[word]:
+                expected = f"{quoted([word])} {count(said.often[word], 'time')}, as the server said"
+                observed = f"{event_name(record.data['type'])} {quoted(words_of(text_of(record)))}"
+                return broken(expected, observed, record.at)
+    return passed()
+
+
+class _Said:
+    """How often each word may be repeated: in each session as often as in one message of it.
+
+    Messages of a segment repeat each other, so they are not added up.
+    """
+
+    def __init__(self) -> None:
+        self.often: Counter[str] = Counter()
+        self._at_once: Counter[tuple[int | None, str]] = Counter()
+
+    def add(self, message: Record, words: Counter[str]) -> None:
+        for word, times in words.items():
+            more = times - self._at_once[message.conn, word]
+            if more > 0:
+                self.often[word] += more
+                self._at_once[message.conn, word] = times
+
+
 def no_empty_finals(run: Run) -> Judgement:
     events = [r for stream in run.history.streams for r in stream.events_of(FINAL)]
     for event in events:
@@ -183,5 +231,15 @@ LAWS = (
         "Applications index into these fields; a missing one is an exception in their code.",
         "The fields of every event.",
         events_are_well_formed,
+    ),
+    Law(
+        "ORDER-10",
+        "must",
+        "Interims say what the server said, no word doubled or invented.",
+        "They are shown to the caller, and an agent is interrupted, or begins its answer, by them.",
+        "The words of each interim and preflight, against how often the server had said them: once "
+        "more for each session that heard them; not where a message was kept back, slipped in or "
+        "sent twice.",
+        interims_are_the_servers_words,
     ),
 )

@@ -228,8 +228,8 @@ LAWS = (
         "must",
         "Start and end times are in seconds since the stream began, no end lies before its start, "
         "and across a reconnect they do not go backwards by more than 0.1 s. They are those that "
-        "the server told of its session, moved on by no more than the age of the stream then. Those "
-        "of single words lie within their transcript's.",
+        "the server told of its session, moved on by no more than the age of the stream then. "
+        "Those of single words lie within their transcript's.",
         "Times that start over put the second half of a call on top of the first, in subtitles as "
         "in interruptions.",
         "The times of transcripts, before and after each new session where audio is pushed at "

@@ -77,4 +77,15 @@ ORDER = (
             "        return []",
         ),
     ),
+    breaks(
+        "ORDER-10",
+        "none@idle",
+        "says the words of interims twice",
+        events(
+            "            text=message.text,\n",
+            "            text=message.text\n"
+            "            if kind == stt.SpeechEventType.FINAL_TRANSCRIPT\n"
+            "            else f'{message.text} {message.text}',\n",
+        ),
+    ),
 )

@@ -20,6 +20,7 @@ EXERCISED = {
     "ORDER-6",
     "ORDER-7",
     "ORDER-9",
+    "ORDER-10",
     "AUDIO-1",
     "AUDIO-2",
     "USAGE-1",

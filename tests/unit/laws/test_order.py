@@ -314,6 +314,66 @@ def an_interim_that_becomes_a_final_has_no_words() -> Run:
     return tale.final(SAID[1], words=0).error().run()
 
 
+# --- ORDER-10 -------------------------------------------------------------------------------
+
+
+@cases.passes("ORDER-10")
+def interims_say_what_the_server_said() -> Run:
+    return healthy().run()
+
+
+@cases.fails("ORDER-10")
+def an_interim_is_added_to_the_one_before_that_it_repeats() -> Run:
+    tale = heard().begins().interim("hello").interim("hello hello there")
+    return ended(tale.final("hello there").ends())
+
+
+@cases.fails("ORDER-10")
+def an_interim_has_words_that_nobody_said() -> Run:
+    return ended(heard().begins().interim("thanks for watching").final("hello there").ends())
+
+
+@cases.fails("ORDER-10")
+def a_preflight_doubles_what_was_said() -> Run:
+    tale = heard().begins().event("preflight_transcript", "hello there hello there")
+    return ended(tale.final("hello there").ends())
+
+
+@cases.passes("ORDER-10")
+def an_interim_may_go_on_behind_the_final_before_it() -> Run:
+    tale = said().talk(until=2.5).sent("interim", "how are")
+    return ended(tale.interim("hello there how are").ends())
+
+
+@cases.passes("ORDER-10")
+def what_two_sessions_heard_may_stand_twice_in_an_interim() -> Run:
+    tale = heard().fault("reset").error().opened().sent("interim", "hello there")
+    return ended(tale.begins().interim("hello there hello there").ends())
+
+
+@cases.skips("ORDER-10")
+def what_the_server_sent_twice_may_stand_twice_in_an_interim() -> Run:
+    tale = heard().sent("interim", "hello there", duplicate=True).begins()
+    return ended(tale.interim("hello there hello there").final("hello there").ends())
+
+
+@cases.skips("ORDER-10")
+def a_piece_of_what_the_server_said_was_kept_back() -> Run:
+    tale = heard().withheld("final", "hello there").begins().interim("hello therehow")
+    return ended(tale.final("hello there").ends())
+
+
+@cases.skips("ORDER-10")
+def there_is_no_interim() -> Run:
+    return ended(heard().begins().final("hello there").ends())
+
+
+@cases.skips("ORDER-10")
+def the_server_said_what_no_healthy_server_says() -> Run:
+    tale = heard().injected("wrong-types").begins().interim("thanks for watching")
+    return ended(tale.final("hello there").ends())
+
+
 # --- ORDER-9 --------------------------------------------------------------------------------
 
 
