@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from enum import Enum
@@ -63,8 +64,15 @@ class Collector:
             usage_s=getattr(getattr(event, "recognition_usage", None), "audio_duration", None),
             words=len(words),
             words_span=_span_of(words),
+            began=self._in_the_run(getattr(event, "speech_start_time", None)),
         )
         self.check("event", _safe(repr, event), stream)
+
+    def _in_the_run(self, moment: object) -> float | None:
+        """A moment on the clock of `time.time`, seconds since the run began."""
+        if not isinstance(moment, (int, float)):
+            return None
+        return self._trace.now() - (time.time() - moment)
 
     def failure(self, error: BaseException, place: str, stream: str) -> dict[str, Any]:
         """The facts of an exception, after looking for secrets in it and its causes."""

@@ -10,7 +10,7 @@ from sttkit.laws.connections import Connection
 from sttkit.laws.finals import told_as
 from sttkit.laws.judging import overall, secs
 from sttkit.laws.model import Judgement, Law, Run, broken, passed, unexercised, warned
-from sttkit.laws.streams import Stream, text_of
+from sttkit.laws.streams import START, Stream, text_of
 from sttkit.laws.words import words_of
 from sttkit.trace import Record
 
@@ -37,6 +37,10 @@ def times_go_forward(run: Run) -> Judgement:
 def _go_forward(run: Run, stream: Stream) -> Judgement:
     for event in stream.transcripts:
         flaw = _flaw_of_words(stream, event)
+        if flaw is not None:
+            return flaw
+    for event in stream.events_of(START):
+        flaw = _flaw_of_start(run, stream, event)
         if flaw is not None:
             return flaw
     timed = [r for r in stream.transcripts if r.data.get("start") or r.data.get("end")]
@@ -180,6 +184,32 @@ def _flaw_of_words(stream: Stream, event: Record) -> Judgement | None:
     return broken(expected, f"words from {secs(first)} to {secs(last)}", event.at)
 
 
+def _flaw_of_start(run: Run, stream: Stream, event: Record) -> Judgement | None:
+    """What is wrong with the moment at which a START_OF_SPEECH says that speech began, if any."""
+    began = event.data.get("began")
+    if began is None:
+        return None
+    if not isinstance(began, (int, float)) or not math.isfinite(began):
+        return broken("a speech_start_time in seconds", f"{began!r}", event.at)
+    latest = event.at + stream.pushed_by(event.at) + _AHEAD_S
+    earliest = _heard_since(run, stream, event) - MOVED_SLACK_S
+    if earliest <= began <= latest or stream.actions(*_NOT_REAL_PACE):
+        return None
+    expected = "a speech_start_time, on the clock of time.time(), while the session was listening"
+    off = "earlier" if began < event.at else "later"
+    return broken(expected, f"{secs(abs(began - event.at))} {off} than its event", event.at)
+
+
+def _heard_since(run: Run, stream: Stream, event: Record) -> float:
+    """From when on audio was pushed that the session may have heard which told of an event."""
+    order = run.history.order
+    session = stream.current(order(event))
+    if session is None or not any(order(r) < order(event) for r in session.sent):
+        return stream.opened.at  # an earlier one may have told of it
+    ends = (c.over for c in stream.connections if c.order < session.order and c.ready is not None)
+    return max((end for end in ends if math.isfinite(end)), default=stream.opened.at)
+
+
 def _no_time(value: object, what: str, event: Record) -> Judgement | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return broken(f"{what} in seconds", repr(value), event.at)
@@ -229,12 +259,13 @@ LAWS = (
         "Start and end times are in seconds since the stream began, no end lies before its start, "
         "and across a reconnect they do not go backwards by more than 0.1 s. They are those that "
         "the server told of its session, moved on by no more than the age of the stream then. "
-        "Those of single words lie within their transcript's.",
+        "Those of single words lie within their transcript's; speech begins, by the clock, while "
+        "the session that tells of it was listening.",
         "Times that start over put the second half of a call on top of the first, in subtitles as "
         "in interruptions.",
         "The times of transcripts, before and after each new session where audio is pushed at "
         "real pace, and those of each final whose words the server said once; the first and the "
-        "last time of the words of each transcript.",
+        "last time of the words of each transcript, and the speech_start_time of START_OF_SPEECH.",
         times_go_forward,
         since=(1, 3, 9),
     ),

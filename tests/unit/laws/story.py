@@ -220,11 +220,12 @@ class Story:
             "usage_s": None,
             "words": 0,
             "words_span": None,
+            "began": None,
         }
         return self.client("event", **{**facts, **data})
 
-    def begins(self) -> Story:
-        return self.event("start_of_speech")
+    def begins(self, **data: Any) -> Story:
+        return self.event("start_of_speech", **data)
 
     def ends(self) -> Story:
         return self.event("end_of_speech")

@@ -93,6 +93,39 @@ def words_are_in_milliseconds_and_their_transcripts_without_times() -> Run:
     return tale.final("hello there", words=2, words_span=[400.0, 1120.0]).second().finished().run()
 
 
+def begun_again(began: float | None) -> Run:
+    """A START on the second session, which is up from 1.0 s of the run on, with this time."""
+    tale = story().stream().opened().talk(until=0.9).begins(began=0.4).interim("hello")
+    tale.fault("reset").error().talk(until=1.0, heard=False).opened().talk(until=2.2)
+    tale.sent("speech_started", utterance=1).begins(began=began).interim("how are").talk(until=3.08)
+    return tale.final("how are you", start=1.92, end=2.78).finished().run()
+
+
+@cases.passes("TIME-1")
+def speech_begins_in_the_session_that_tells_of_it() -> Run:
+    return begun_again(1.92)
+
+
+@cases.passes("TIME-1")
+def speech_begins_at_a_time_that_nobody_tells() -> Run:
+    return begun_again(None)
+
+
+@cases.fails("TIME-1")
+def speech_that_a_second_session_tells_of_is_counted_from_the_first() -> Run:
+    return begun_again(0.5)
+
+
+@cases.fails("TIME-1")
+def speech_begins_at_milliseconds() -> Run:
+    return begun_again(1920.0)
+
+
+@cases.fails("TIME-1")
+def speech_begins_at_no_number() -> Run:
+    return begun_again(math.nan)
+
+
 @cases.fails("TIME-1")
 def a_time_is_not_a_number() -> Run:
     return reconnected((0.4, math.nan), (1.92, 2.78)).run()
