@@ -9,6 +9,7 @@ from collections import deque
 from livekit import rtc
 from livekit.agents import APIError, stt
 from livekit.agents.metrics import STTMetrics
+from livekit.agents.types import TimedString
 
 from sttkit.controls import wire
 
@@ -255,6 +256,30 @@ class Milliseconds(Stream):
         data.start_time /= 1000
         data.end_time /= 1000
         return data
+
+
+@breaks("TIME-1:words", "none@idle")
+class Spelling(Stream):
+    """Tells transcripts' times in seconds, and those of their single words in milliseconds."""
+
+    def _data(self, message, text):
+        data = super()._data(message, text)
+        start, end = data.start_time * 1000, data.end_time * 1000
+        data.words = [TimedString(word, start, end) for word in text.split()]
+        return data
+
+
+@breaks("TIME-1:start", "close=1011@mid-utterance.2")
+class Nostalgic(Stream):
+    """Counts from the first session when speech began, whichever session tells of it."""
+
+    _first = None
+
+    def _emit(self, kind, *data):
+        if kind != stt.SpeechEventType.START_OF_SPEECH:
+            return super()._emit(kind, *data)
+        self._first = self._first or time.time()
+        self._event_ch.send_nowait(stt.SpeechEvent(type=kind, speech_start_time=self._first))
 
 
 @breaks("TIME-2", "none@idle")
