@@ -96,8 +96,9 @@ _COMBINED = (
     "reset@mid-utterance.2/no-greeting@greeting",
     "close=1011@mid-utterance.2/reset@before-audio",
     "reset@mid-utterance.2/reset@mid-utterance.2",
-    # What the first session was given, such as a heartbeat, the second one needs as well.
+    # What the first session was given, a heartbeat and keepalives, the second one needs as well.
     "close=1011@mid-utterance.2/half-open@mid-utterance.2",
+    "close=1011@between-utterances+pause=180",
     "close=1001@between-utterances/close=1001@between-utterances",
     # A final in between starts the budget over.
     "refused@backoff.3/close=1011@between-utterances.3",

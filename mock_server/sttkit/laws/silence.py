@@ -106,11 +106,7 @@ def _is_heard_again(run: Run, stream: Stream, pause: Record) -> Judgement:
     order, limit = run.history.order, run.limits.recovery
     seconds = float(pause.data["value"])
     again = pause.at + seconds
-    if any(
-        fault.data.get("breaks") and fault.at < again
-        for connection in stream.connections
-        for fault in connection.of("fault")
-    ):
+    if not _was_left_alone(stream, again):
         return unexercised("the line broke as well")
     expected = f"speech after {secs(seconds)} without audio is transcribed within {secs(limit)}"
     later = stream.later_transcript(order(pause), pause.at)
@@ -125,6 +121,20 @@ def _is_heard_again(run: Run, stream: Stream, pause: Record) -> Judgement:
     if watched < limit - WATCH_SLACK_S:
         return _too_short(stream, max(0.0, watched), limit, "the silence")
     return broken(expected, f"nothing in {secs(watched)}" + where_it_waits(run, again), again)
+
+
+def _was_left_alone(stream: Stream, until: float) -> bool:
+    """Whether no fault breaks the line before a moment, or a session that came up later had as
+    long a silence as any that is judged.
+    """
+    breaks = [
+        fault.at
+        for connection in stream.connections
+        for fault in connection.of("fault")
+        if fault.data.get("breaks") and fault.at < until
+    ]
+    ready = (c.ready.at for c in stream.connections if c.ready is not None)
+    return not breaks or any(max(breaks) < at <= until - MUTED_S for at in ready)
 
 
 LAWS = (

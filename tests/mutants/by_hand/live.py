@@ -85,6 +85,21 @@ LIVE = (
         ),
     ),
     breaks(
+        "LIVE-7:again",
+        "close=1011@between-utterances+pause=180",
+        "keeps only the first session alive, and takes the idle close for final",
+        stream(
+            "            while True:\n"
+            "                await asyncio.sleep(self._keepalive_interval)\n",
+            "            self._first = getattr(self, '_first', connection)\n"
+            "            while connection is self._first:\n"
+            "                await asyncio.sleep(self._keepalive_interval)\n",
+        ),
+        connection(
+            "retryable=code != protocol.CLOSE_POLICY_VIOLATION", "retryable=reason != 'idle'"
+        ),
+    ),
+    breaks(
         "LIVE-8",
         "session-limit=180@upgraded:each+pause=3700",
         "counts drops over its whole life, and gives up after as many as there are retries",

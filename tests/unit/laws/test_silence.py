@@ -162,6 +162,18 @@ def the_idle_close_is_survived() -> Run:
 
 
 @cases.fails("LIVE-7")
+def the_session_after_a_break_is_not_kept_alive() -> Run:
+    tale = muted().fault("reset", "between-utterances").error().later(0.1).opened()
+    return tale.later(30.0).closed(1001).later(0.1).ended().shut().run(**WATCHED)
+
+
+@cases.passes("LIVE-7")
+def the_session_after_a_break_is_kept_alive() -> Run:
+    tale = muted().fault("reset", "between-utterances").error().later(0.1).opened()
+    return tale.later(179.9).second().finished().run(**WATCHED)
+
+
+@cases.fails("LIVE-7")
 def the_idle_close_ends_the_stream() -> Run:
     return muted().later(30.0).closed(1001).later(0.1).ended().shut().run(**WATCHED)
 
@@ -180,6 +192,12 @@ def the_caller_is_not_heard_any_more() -> Run:
 @cases.skips("LIVE-7")
 def a_breath_is_no_muting() -> Run:
     return muted(0.6).later(0.6).second().finished().run(**WATCHED)
+
+
+@cases.skips("LIVE-7")
+def the_line_breaks_when_the_caller_is_about_to_speak_again() -> Run:
+    tale = muted().later(170.0).fault("reset", "between-utterances").error().later(0.1).opened()
+    return tale.later(0.1).ended().shut().run(**WATCHED)
 
 
 @cases.skips("LIVE-7")
