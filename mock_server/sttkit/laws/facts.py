@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -65,10 +66,10 @@ class History(Records):
     @cached_property
     def connections(self) -> tuple[Connection, ...]:
         """All attempts, in order."""
-        numbers: dict[int, list[Record]] = {}
+        numbers: defaultdict[int, list[Record]] = defaultdict(list)
         for record in self.records:
             if record.conn is not None:
-                numbers.setdefault(record.conn, []).append(record)
+                numbers[record.conn].append(record)
         return tuple(Connection(self, n, tuple(numbers[n])) for n in sorted(numbers))
 
     def stream_of(self, connection: Connection) -> str | None:

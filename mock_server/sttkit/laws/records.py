@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
 
 from sttkit.trace import Record
@@ -28,7 +29,7 @@ class Records:
     @cached_property
     def _by_kind(self) -> dict[str, tuple[Record, ...]]:
         # Laws ask hundreds of times, and nearly all records are of audio.
-        found: dict[str, list[Record]] = {}
+        found: defaultdict[str, list[Record]] = defaultdict(list)
         for record in self.records:
-            found.setdefault(record.kind, []).append(record)
+            found[record.kind].append(record)
         return {kind: tuple(records) for kind, records in found.items()}
