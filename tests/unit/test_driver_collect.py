@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,6 +92,15 @@ def test_an_event_of_any_shape_can_be_written_down(trace: Trace) -> None:
     Collector(trace).event("not an event", "main")  # type: ignore[arg-type]
     Collector(trace).event(stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT), "main")
     assert [record.data["alternatives"] for record in trace] == [0, 0]
+
+
+def test_words_that_are_no_list_are_no_error_of_the_collector(trace: Trace) -> None:
+    words: Any = {"hello": 0.1, "there": 0.4}
+    data: Any = SimpleNamespace(text="hello there", words=words)
+    event = stt.SpeechEvent(type=stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[data])
+    Collector(trace).event(event, "main")
+    (record,) = trace
+    assert (record.data["words"], record.data["words_span"]) == (2, None)
 
 
 def test_log_records_of_every_level_are_searched_but_only_warnings_are_kept(trace: Trace) -> None:

@@ -117,9 +117,9 @@ class Collector:
         self.check("metrics", _safe(repr, metrics), stream)
 
 
-def _span_of(words: Sequence[object]) -> list[object] | None:
+def _span_of(words: object) -> list[object] | None:
     """Where the first of them starts and the last one ends; None where they do not say."""
-    if not words:
+    if not isinstance(words, Sequence) or not words:
         return None
     span = (getattr(words[0], "start_time", None), getattr(words[-1], "end_time", None))
     # What was not given is an object of its own.
