@@ -25,7 +25,9 @@ SCHEMA = json.loads((ROOT / "docs" / "check.schema.json").read_text(encoding="ut
 QUICK = "http=401@connecting"
 """A case of a fraction of a second."""
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals")
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has neither the signals nor pseudo-terminals"
+)
 
 
 def command(*arguments):

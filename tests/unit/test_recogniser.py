@@ -270,3 +270,14 @@ def test_an_empty_piece_of_another_track_does_not_deafen() -> None:
     ear = Ear({"main": TALK, "other": other}).hear(0, TALK.duration)
     ear.recogniser.hear(Span("other", 0.0, 0.0))
     assert ear.hear(0, other.duration, track="other").finals[-1] == "good morning"
+
+
+def test_without_endpointing_a_short_pause_is_reached_at_its_half_though_a_flush_came_before() -> (
+    None
+):
+    talk = speech("hello there friend", "how are you", pause=0.4)
+    over = talk.utterances[0].end
+    ear = Ear({"main": talk}, endpointing=False).hear(0.0, over + 0.1).flush()
+    assert Point.BETWEEN_UTTERANCES not in ear.points
+    ear.hear(over + 0.1, over + 0.24)
+    assert Point.BETWEEN_UTTERANCES in ear.points

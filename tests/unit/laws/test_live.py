@@ -261,3 +261,25 @@ def test_what_was_observed_is_told_in_seconds():
     assert judgement.expected == "later audio transcribed, or an unrecoverable error, within 15 s"
     assert judgement.observed == "nothing in 15.3 s after reset"
     assert judgement.at == 0.7
+
+
+# --- what silence is --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "seconds"),
+    [
+        (0.5, 12.0, 10.0),  # the whole pause
+        (0.5, 6.0, 5.0),  # its beginning
+        (3.0, 12.0, 8.0),  # its end
+        (3.0, 7.0, 4.0),  # a part of it
+        (0.2, 0.9, 0.0),  # while audio came
+    ],
+)
+def test_silence_is_counted_once_wherever_one_begins_and_ends_to_look(
+    since: float, until: float, seconds: float
+) -> None:
+    run = story().stream().opened().talk(until=1.0).later(9.9).talk(until=2.1).run()
+    (stream,) = run.history.streams
+    assert [r.at for r in stream.pushes][9:11] == [1.0, 11.0]
+    assert stream.muted(since, until) == pytest.approx(seconds)
